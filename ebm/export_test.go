@@ -1,0 +1,15 @@
+package ebm
+
+// What the tests of package ebm_test see of the inside.
+var (
+	ThreefryHost  = threefryHost
+	ThreefryGraph = threefryGraph
+	Normal32      = normal32
+	Normal64      = normal64
+)
+
+// Words draws the raw bits behind a Float32 draw of a shape.
+var Words = (*Rand).words
+
+// BarOn is Bar, told whether w is a terminal.
+var BarOn = barOn

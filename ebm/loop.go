@@ -1,0 +1,136 @@
+package ebm
+
+import (
+	"sort"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// plan is what the driver must know of a kernel before it can build its loop: found by tracing one step.
+type plan struct {
+	weights []*model.Variable // what the energy reads, in a fixed order
+	state   []shapes.Shape
+	accepts bool // whether the kernel reports an acceptance probability
+}
+
+// trace builds Init and one Step into a graph that is thrown away. A kernel that fails does so here, with its
+// own message, and not inside a loop's body.
+func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.Shape, cond []shapes.Shape) *plan {
+	g := NewGraph(b, "trace")
+	defer g.Finalize()
+	model.SetStore(g, store)
+	env := Env{Energy: e, Step: Parameter(g, "step", shapes.Make(dtypes.Int32))}
+	env.Rand = NewRand(Parameter(g, "key", shapes.Make(dtypes.Uint32, 2)), env.Step)
+	for _, shape := range cond {
+		env.Cond = append(env.Cond, Parameter(g, "", shape))
+	}
+	position := Parameter(g, "x", x)
+	env.ValueGrad(position) // also where Init and Step leave the energy alone: its shape is checked, its weights found
+	before := k.Init(env, position)
+	after, info := k.Step(env, before)
+
+	p := &plan{accepts: info.Accept != nil}
+	if len(before) != len(after) || len(before) == 0 {
+		exceptions.Panicf("Kernel %T: Init gives %d state values and Step %d; want the same number, at least 1", k, len(before), len(after))
+	}
+	for i := range before {
+		if !before[i].Shape().Equal(after[i].Shape()) {
+			exceptions.Panicf("Kernel %T: Step turned state[%d] from %s into %s", k, i, before[i].Shape(), after[i].Shape())
+		}
+		p.state = append(p.state, before[i].Shape())
+	}
+	if !p.state[0].Equal(x) {
+		exceptions.Panicf("Kernel %T: state[0] must be the position %s, got %s", k, x, p.state[0])
+	}
+	if a := info.Accept; a != nil && (a.Rank() != 1 || a.Shape().Dimensions[0] != x.Dimensions[0] || a.DType() != x.DType) {
+		exceptions.Panicf("Kernel %T: Info.Accept must be one %s a chain, [%d], got %s", k, x.DType, x.Dimensions[0], a.Shape())
+	}
+	for v := range store.IterVariables() {
+		if v.InUseByGraph(g) {
+			p.weights = append(p.weights, v)
+		}
+	}
+	sort.Slice(p.weights, func(i, j int) bool { return p.weights[i].Path() < p.weights[j].Path() })
+	return p
+}
+
+// A carry is what runs through the loop, in this order: key, accept, the state, the conditioning.
+// accept is each chain's sum of acceptance probabilities, [n].
+type carry struct {
+	key, accept *Node
+	state       State
+	cond        []*Node
+}
+
+func (p *plan) unpack(nodes []*Node) carry {
+	return carry{nodes[0], nodes[1], nodes[2 : 2+len(p.state)], nodes[2+len(p.state):]}
+}
+
+func (c carry) pack() []*Node {
+	return append(append([]*Node{c.key, c.accept}, c.state...), c.cond...)
+}
+
+// step advances the carry by one step of the kernel.
+func (p *plan) step(e Energy, k Kernel, c carry, step *Node) carry {
+	env := Env{Energy: e, Cond: c.cond, Step: step, Rand: NewRand(c.key, step)}
+	var info Info
+	c.state, info = k.Step(env, c.state)
+	if info.Accept != nil {
+		c.accept = Add(c.accept, info.Accept)
+	}
+	return c
+}
+
+// loopGraph builds steps first, …, last−1 as one While, alone in its graph. On XLA a body captures nothing, so the
+// weights go through the loop as state, and the energy's variables are bound to them while the body is built.
+// inputs: first, last, then the carry. Outputs: accept and the state.
+func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
+	g := inputs[0].Graph()
+	all := append([]*Node{}, inputs...)
+	for _, v := range p.weights {
+		all = append(all, v.NodeValue(g))
+	}
+	parameters := func(g *Graph) []*Node {
+		ps := make([]*Node, len(all))
+		for i, node := range all {
+			ps[i] = Parameter(g, "", node.Shape())
+		}
+		return ps
+	}
+	cond := NewClosure(g, func(g *Graph) []*Node {
+		ps := parameters(g)
+		return []*Node{LessThan(ps[0], ps[1])}
+	})
+	body := NewClosure(g, func(g *Graph) []*Node {
+		ps := parameters(g)
+		for i, v := range p.weights {
+			outer := v.NodeValue(g)
+			v.SetNodeValue(ps[len(inputs)+i])
+			defer v.SetNodeValue(outer)
+		}
+		next := p.step(e, k, p.unpack(ps[2:len(inputs)]), ps[0])
+		out := append([]*Node{AddScalar(ps[0], 1), ps[1]}, next.pack()...)
+		return append(out, ps[len(inputs):]...)
+	})
+	results := While(cond, body, all...)
+	return results[3 : 4+len(p.state)]
+}
+
+// chunkGraph builds n steps in line, for backends whose While can't hold a gradient.
+// inputs: first, then the carry. Outputs: accept and the state.
+func (p *plan) chunkGraph(e Energy, k Kernel, n int, inputs []*Node) []*Node {
+	c := p.unpack(inputs[1:])
+	for i := range n {
+		c = p.step(e, k, c, AddScalar(inputs[0], int32(i)))
+	}
+	out := append([]*Node{c.accept}, c.state...)
+	for i, node := range out {
+		out[i] = Identity(node) // the Go backend fails where the last node needed precedes an unused parameter
+	}
+	return out
+}

@@ -1,0 +1,103 @@
+package ebm
+
+import (
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/distributed"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/core/tensors/dtensor"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// shardedSteps is loopSteps with the chains split over the mesh's devices by XLA's partitioner; key, step numbers and
+// weights are on every device. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store
+// to several devices, for good.
+func (e *engine) shardedSteps(args []any, outputs int) ([]*tensors.Tensor, error) {
+	whole := distributed.NewReplicatedShardingSpec(e.mesh)
+	rows, err := distributed.BuildSpec(e.mesh).S("chains").Done()
+	if err != nil {
+		return nil, err
+	}
+	specs := []*distributed.ShardingSpec{whole, whole, whole}
+	for range args[3:] {
+		specs = append(specs, rows)
+	}
+	if e.sharded == nil {
+		exec, err := NewExec(e.s.backend, throwing(func(in []*Node) []*Node {
+			model.SetStore(in[0], e.s.store)
+			return e.plan.loopGraph(e.s.energy, e.s.kernel, in)
+		}))
+		if err != nil {
+			return nil, err
+		}
+		e.sharded = exec.AutoSharding(e.mesh).WithInputShardingSpecs(specs...).
+			WithOutputShardingSpecs(specs[3 : 3+outputs]...).SetSideParamsHook(e.feedWeights)
+	}
+	split := make([]any, len(args))
+	for i, arg := range args {
+		t, ok := arg.(*tensors.Tensor)
+		if !ok {
+			if t, err = tensors.FromAnyValue(arg); err != nil {
+				return nil, err
+			}
+		}
+		shards, err := dtensor.ShardTensor(specs[i], t)
+		if err != nil {
+			return nil, err
+		}
+		defer shards.Finalize()
+		split[i] = shards
+	}
+	defer e.releaseWeights()
+	shards, err := e.sharded.Call(split...)
+	if err != nil {
+		return nil, err
+	}
+	defer release(shards)
+	out := make([]*tensors.Tensor, outputs)
+	for i := range out {
+		parts := make([]*tensors.Tensor, e.mesh.NumDevices())
+		for d := range parts {
+			parts[d] = shards[d*outputs+i]
+		}
+		merged, err := dtensor.NewTensor(rows, parts)
+		if err != nil {
+			return nil, err
+		}
+		if out[i], err = merged.Merge(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// feedWeights gives every device a copy of the weights, as they are in the store.
+func (e *engine) feedWeights(g *Graph, inputs []compute.Buffer, _ []bool) error {
+	if err := e.s.store.InitializeVariables(e.s.backend, nil); err != nil {
+		return err
+	}
+	for _, v := range e.plan.weights {
+		value, err := v.Value()
+		if err != nil {
+			return err
+		}
+		at := int(v.NodeValue(g).GetParameterHandle())
+		for d := range e.mesh.NumDevices() {
+			weights, err := value.LocalClone()
+			if err != nil {
+				return err
+			}
+			e.weights = append(e.weights, weights)
+			if inputs[d*g.NumParameters()+at], err = weights.Buffer(e.s.backend, compute.DeviceNum(d)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// releaseWeights frees the devices' copies of the weights.
+func (e *engine) releaseWeights() {
+	release(e.weights)
+	e.weights = nil
+}

@@ -1,0 +1,274 @@
+"""Writes the parity fixtures beside this file by running TorchEBM.
+
+    pip install torchebm==0.8.9
+    python make_fixtures.py
+
+Everything is computed in float64 on the CPU. README.md describes the fields.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+import torchebm
+from torchebm.core import (
+    AckleyModel,
+    BoothModel,
+    ConstantScheduler,
+    CosineScheduler,
+    DoubleWellModel,
+    ExponentialDecayScheduler,
+    GaussianModel,
+    HarmonicModel,
+    HimmelblauModel,
+    LinearScheduler,
+    MultiStepScheduler,
+    RastriginModel,
+    RosenbrockModel,
+    StyblinskiTangModel,
+    TemperatureScheduler,
+    WarmupScheduler,
+)
+from torchebm.integrators import EulerMaruyamaIntegrator, LeapfrogIntegrator
+from torchebm.losses import ContrastiveDivergence
+from torchebm.samplers import (
+    GradientDescentSampler,
+    HamiltonianMonteCarlo,
+    LangevinDynamics,
+    NesterovSampler,
+)
+
+HERE = Path(__file__).parent
+F64 = torch.float64
+SOURCE = f"torchebm {torchebm.__version__}"
+
+MEAN2 = [1.0, -1.0]
+COV2 = [[1.0, 0.5], [0.5, 2.0]]
+MEAN3 = [0.5, 0.0, -1.5]
+COV3 = [[2.0, 0.6, -0.3], [0.6, 1.0, 0.2], [-0.3, 0.2, 0.5]]
+
+
+def normal(seed, *shape, scale=1.0):
+    """Points rounded to six decimals, so that the file is short and exact."""
+    g = torch.Generator().manual_seed(seed)
+    return (torch.randn(*shape, dtype=F64, generator=g) * scale).mul(1e6).round().div(1e6)
+
+
+def uniform(seed, *shape):
+    g = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, dtype=F64, generator=g).mul(1e6).round().div(1e6)
+
+
+def listed(x):
+    return x.detach().tolist()
+
+
+def rows(value):
+    """JSON text of a list with one element a line, so that diffs are readable."""
+    return "[\n" + ",\n".join("  " + json.dumps(v) for v in value) + "\n]"
+
+
+def write(name, **fields):
+    head = [f'"source": {json.dumps(SOURCE)}', '"dtype": "float64"']
+    body = [f'"{k}": {rows(v)}' for k, v in fields.items()]
+    (HERE / name).write_text("{\n" + ",\n".join(head + body) + "\n}\n")
+
+
+def gaussian(mean, cov):
+    return GaussianModel(torch.tensor(mean, dtype=F64), torch.tensor(cov, dtype=F64), dtype=F64)
+
+
+def energies():
+    cases = [
+        ("Gaussian", {"mean": MEAN2, "cov": COV2}, gaussian(MEAN2, COV2), 2, 1.5),
+        ("Gaussian", {"mean": MEAN3, "cov": COV3}, gaussian(MEAN3, COV3), 3, 1.5),
+        ("DoubleWell", {"barrier_height": 2.0, "b": 1.0}, DoubleWellModel(), 2, 1.2),
+        ("DoubleWell", {"barrier_height": 2.0, "b": 1.0}, DoubleWellModel(), 3, 1.2),
+        ("DoubleWell", {"barrier_height": 3.0, "b": 1.5}, DoubleWellModel(3.0, 1.5), 2, 1.2),
+        ("Harmonic", {"k": 1.0}, HarmonicModel(), 2, 2.0),
+        ("Harmonic", {"k": 2.5}, HarmonicModel(2.5), 3, 2.0),
+        ("Rosenbrock", {"a": 1.0, "b": 100.0}, RosenbrockModel(), 2, 1.0),
+        ("Rosenbrock", {"a": 1.0, "b": 100.0}, RosenbrockModel(), 4, 1.0),
+        ("Rosenbrock", {"a": 0.5, "b": 10.0}, RosenbrockModel(0.5, 10.0), 3, 1.0),
+        ("Ackley", {"a": 20.0, "b": 0.2, "c": 2 * math.pi}, AckleyModel(), 2, 2.0),
+        ("Ackley", {"a": 20.0, "b": 0.2, "c": 2 * math.pi}, AckleyModel(), 3, 2.0),
+        ("Ackley", {"a": 10.0, "b": 0.3, "c": 3.0}, AckleyModel(10.0, 0.3, 3.0), 2, 2.0),
+        ("Rastrigin", {"a": 10.0}, RastriginModel(), 2, 2.0),
+        ("Rastrigin", {"a": 10.0}, RastriginModel(), 3, 2.0),
+        ("Rastrigin", {"a": 5.0}, RastriginModel(5.0), 2, 2.0),
+        ("Himmelblau", {}, HimmelblauModel(), 2, 3.0),
+        ("Booth", {}, BoothModel(), 2, 3.0),
+        ("StyblinskiTang", {}, StyblinskiTangModel(), 2, 3.0),
+        ("StyblinskiTang", {}, StyblinskiTangModel(), 3, 3.0),
+    ]
+    out = []
+    for i, (name, params, model, dim, scale) in enumerate(cases):
+        x = normal(100 + i, 8, dim, scale=scale)
+        out.append(
+            {
+                "model": name,
+                "params": params,
+                "x": listed(x),
+                "energy": listed(model(x)),
+                "gradient": listed(model.gradient(x)),
+            }
+        )
+    write("energies.json", cases=out)
+
+
+def schedules():
+    cases = [
+        ("Constant", {"start": 0.3}, ConstantScheduler(0.3)),
+        ("ExponentialDecay", {"start": 1.0, "decay_rate": 0.9, "min": 0.0},
+         ExponentialDecayScheduler(1.0, 0.9)),
+        ("ExponentialDecay", {"start": 0.5, "decay_rate": 0.7, "min": 0.05},
+         ExponentialDecayScheduler(0.5, 0.7, min_value=0.05)),
+        ("Linear", {"start": 1.0, "end": 0.1, "n_steps": 10}, LinearScheduler(1.0, 0.1, 10)),
+        ("Linear", {"start": 0.01, "end": 0.5, "n_steps": 7}, LinearScheduler(0.01, 0.5, 7)),
+        ("Cosine", {"start": 0.05, "end": 0.005, "n_steps": 10}, CosineScheduler(0.05, 0.005, 10)),
+        ("Cosine", {"start": 0.1, "end": 1.0, "n_steps": 7}, CosineScheduler(0.1, 1.0, 7)),
+        ("MultiStep", {"start": 1.0, "milestones": [3, 7, 12], "gamma": 0.1},
+         MultiStepScheduler(1.0, [3, 7, 12])),
+        ("MultiStep", {"start": 0.2, "milestones": [1, 5], "gamma": 0.5},
+         MultiStepScheduler(0.2, [1, 5], gamma=0.5)),
+        ("Warmup", {"main": "Cosine", "start": 0.1, "end": 0.01, "n_steps": 10,
+                    "warmup_steps": 4, "warmup_init_factor": 0.01},
+         WarmupScheduler(CosineScheduler(0.1, 0.01, 10), 4)),
+        ("Warmup", {"main": "Linear", "start": 1.0, "end": 0.2, "n_steps": 6,
+                    "warmup_steps": 5, "warmup_init_factor": 0.2},
+         WarmupScheduler(LinearScheduler(1.0, 0.2, 6), 5, warmup_init_factor=0.2)),
+        ("Temperature", {"epsilon_max": 0.15, "tau_star": 0.8, "n_steps": 10,
+                         "t_start": 0.0, "t_end": 1.0, "sqrt": True},
+         TemperatureScheduler(0.15, n_steps=10)),
+        ("Temperature", {"epsilon_max": 0.15, "tau_star": 0.5, "n_steps": 10,
+                         "t_start": 0.2, "t_end": 1.2, "sqrt": False},
+         TemperatureScheduler(0.15, tau_star=0.5, n_steps=10, t_start=0.2, t_end=1.2, sqrt=False)),
+    ]
+    out = []
+    for name, params, s in cases:
+        values = [s.get_value()] + [s.step() for _ in range(16)]
+        out.append({"schedule": name, "params": params, "values": [float(v) for v in values]})
+    write("schedules.json", cases=out)
+
+
+class GivenNoise(EulerMaruyamaIntegrator):
+    """Euler–Maruyama whose normal draws are handed in, one [n, d] tensor a step."""
+
+    def __init__(self, noise):
+        super().__init__(dtype=F64)
+        self.noise = iter(noise)
+
+    def step(self, *args, **kwargs):
+        return super().step(*args, noise=next(self.noise), **kwargs)
+
+
+MODELS = {
+    "DoubleWell": lambda: DoubleWellModel(dtype=F64),
+    "Gaussian": lambda: gaussian(MEAN2, COV2),
+    "Himmelblau": lambda: HimmelblauModel(dtype=F64),
+}
+
+
+def samplers():
+    out = []
+
+    def case(sampler, model, params, x, trajectory, **extra):
+        out.append({"sampler": sampler, "model": model, "params": params, "x": listed(x), **extra,
+                    "states": listed(trajectory.transpose(0, 1))})
+
+    n, dim, steps = 4, 2, 5
+    for i, (name, make) in enumerate(MODELS.items()):
+        eta = 1e-3 if name == "Himmelblau" else 0.02
+        x = normal(200 + i, n, dim)
+        z = normal(300 + i, steps, n, dim)
+
+        s = GradientDescentSampler(make(), step_size=eta, dtype=F64)
+        case("GradientDescent", name, {"step_size": eta}, x, s.sample(x=x, n_steps=steps, return_trajectory=True))
+
+        s = NesterovSampler(make(), step_size=eta, momentum=0.8, dtype=F64)
+        case("Nesterov", name, {"step_size": eta, "momentum": 0.8}, x,
+             s.sample(x=x, n_steps=steps, return_trajectory=True))
+
+        s = LangevinDynamics(make(), step_size=eta, noise_scale=0.7, dtype=F64, integrator=GivenNoise(z))
+        case("Langevin", name, {"step_size": eta, "noise_scale": 0.7}, x,
+             s.sample(x=x, n_steps=steps, return_trajectory=True), noise=listed(z))
+
+    x, z = normal(210, n, dim), normal(310, steps, n, dim)
+    s = LangevinDynamics(
+        DoubleWellModel(dtype=F64), dtype=F64, integrator=GivenNoise(z), clamp=(-1.0, 1.0),
+        step_size=LinearScheduler(0.05, 0.01, 4), noise_scale=ExponentialDecayScheduler(1.0, 0.8))
+    case("Langevin", "DoubleWell",
+         {"step_size": {"schedule": "Linear", "start": 0.05, "end": 0.01, "n_steps": 4},
+          "noise_scale": {"schedule": "ExponentialDecay", "start": 1.0, "decay_rate": 0.8},
+          "clamp": [-1.0, 1.0]},
+         x, s.sample(x=x, n_steps=steps, return_trajectory=True), noise=listed(z))
+    write("samplers.json", cases=out)
+
+
+def leapfrog():
+    out = []
+    masses = [None, 2.0, [0.5, 3.0]]
+    for i, (name, make) in enumerate(MODELS.items()):
+        for j, mass in enumerate(masses):
+            model = make()
+            h = 0.005 if name == "Himmelblau" else 0.1
+            x, p = normal(400 + 10 * i + j, 4, 2), normal(500 + 10 * i + j, 4, 2)
+            m = torch.tensor(mass, dtype=F64) if isinstance(mass, list) else mass
+            state = {"x": x, "p": p}
+            xs, ps = [], []
+            for _ in range(7):
+                state = LeapfrogIntegrator(dtype=F64).step(
+                    state, step_size=torch.tensor(h, dtype=F64), mass=m, drift=lambda y, t: -model.gradient(y))
+                xs.append(listed(state["x"]))
+                ps.append(listed(state["p"]))
+            out.append({"model": name, "step_size": h, "mass": mass, "x": listed(x), "p": listed(p),
+                        "positions": xs, "momenta": ps})
+    write("leapfrog.json", cases=out)
+
+
+def hmc():
+    """Whole transitions with the standard normals and the uniforms handed in."""
+    out = []
+    for i, (name, make) in enumerate(MODELS.items()):
+        for j, mass in enumerate([None, 2.0, [0.5, 3.0]]):
+            # Large enough a step that some of the proposals are rejected.
+            h = {"DoubleWell": 0.25, "Gaussian": 0.9, "Himmelblau": 0.08}[name]
+            steps, n, L = 4, 6, 5
+            x, z, u = normal(600 + 10 * i + j, n, 2), normal(700 + 10 * i + j, steps, n, 2), uniform(800 + 10 * i + j, steps, n)
+            m = torch.tensor(mass, dtype=F64) if isinstance(mass, list) else mass
+            s = HamiltonianMonteCarlo(make(), step_size=h, n_leapfrog_steps=L, mass=m, dtype=F64)
+            root = 1.0 if m is None else torch.as_tensor(m, dtype=F64).sqrt()
+            zs, us = iter(z), iter(u)
+            s._initialize_momentum = lambda shape, generator=None: next(zs) * root
+            rand, torch.rand = torch.rand, lambda *a, **k: next(us)
+            try:
+                trajectory, diagnostics = s.sample(x=x, n_steps=steps, return_trajectory=True, return_diagnostics=True)
+            finally:
+                torch.rand = rand
+            out.append({"model": name, "step_size": h, "n_leapfrog_steps": L, "mass": mass, "x": listed(x),
+                        "normals": listed(z), "uniforms": listed(u),
+                        "states": listed(trajectory.transpose(0, 1)),
+                        "accepted": [round(r * n) for r in listed(diagnostics["acceptance_rate"])]})
+    write("hmc.json", cases=out)
+
+
+def contrastive_divergence():
+    out = []
+    for i, (name, make) in enumerate(MODELS.items()):
+        for weight in [0.0, 0.001, 0.1]:
+            model = make()
+            cd = ContrastiveDivergence(model, LangevinDynamics(model, dtype=F64), energy_reg_weight=weight, dtype=F64)
+            x, negatives = normal(900 + i, 6, 2), normal(950 + i, 6, 2)
+            out.append({"model": name, "energy_reg_weight": weight, "x": listed(x), "negatives": listed(negatives),
+                        "loss": cd.compute_loss(x, negatives).item()})
+    write("contrastive_divergence.json", cases=out)
+
+
+if __name__ == "__main__":
+    energies()
+    schedules()
+    samplers()
+    leapfrog()
+    hmc()
+    contrastive_divergence()
