@@ -1,0 +1,45 @@
+// Command ebm sets GoEBM up and runs its notebooks.
+//
+//	ebm doctor                  what works on this machine, what is missing, and the line to paste
+//	ebm install cpu|cuda        bring the XLA plugin to where go-xla looks for it
+//	ebm run NOTEBOOK...         execute GoNB notebooks without a browser, and check them
+//
+// Each answers to --help. The exit status is 0 only when everything asked for was done.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	interrupted := ctx.Err() != nil
+	stop()
+	if interrupted && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ebm:", err)
+		os.Exit(1)
+	}
+}
+
+func root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "ebm",
+		Short:             "Set GoEBM up, and run its notebooks",
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	cmd.AddCommand(doctorCommand(), installCommand(), runCommand())
+	return cmd
+}
