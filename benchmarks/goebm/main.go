@@ -1,0 +1,224 @@
+// Command goebm is GoEBM's side of the benchmark: the line protocol and the rows of benchmarks/work.py, which changes
+// together with this. GOMLX_BACKEND chooses the backend.
+//
+// With -first-sample it does what a new process needs to draw its first samples, and ends. -devices N shards the chains
+// over N devices; without it the library decides.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/backend"
+	"github.com/goebm/goebm/ebm/samplers"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+const (
+	leapfrogSteps = 10
+	momentum      = 0.9
+	correlation   = 0.5 // the Gaussian's covariance is correlation^|i−j|
+)
+
+// work is one row of the benchmark.
+type work struct {
+	energy             string
+	sampler            string
+	chains, dim, steps int
+	stepSize           float64
+}
+
+var rows = map[string]work{
+	"langevin_doublewell_10000x2x1000": {"doublewell", "langevin", 10000, 2, 1000, 1e-2},
+	"langevin_doublewell_1000x2x100":   {"doublewell", "langevin", 1000, 2, 100, 1e-2},
+	"langevin_mlp_1000x2x1000":         {"mlp", "langevin", 1000, 2, 1000, 1e-2},
+	"langevin_mlp_10000x2x100":         {"mlp", "langevin", 10000, 2, 100, 1e-2},
+	"langevin_mlp_128x2x100":           {"mlp", "langevin", 128, 2, 100, 1e-2},
+	"hmc_gaussian10d_L10_1000x10x100":  {"gaussian", "hmc", 1000, 10, 100, 0.15},
+	"pcd10_train_step_128":             {"mlp", "pcd", 128, 2, 10, 1e-2},
+}
+
+func init() {
+	for _, sampler := range []string{"langevin", "hmc", "gradient_descent", "nesterov"} {
+		for _, size := range [][3]int{{64, 8, 50}, {256, 32, 100}, {1024, 128, 200}} {
+			row := fmt.Sprintf("grid_%s_%dx%dx%d", sampler, size[0], size[1], size[2])
+			rows[row] = work{"doublewell", sampler, size[0], size[1], size[2], 1e-3}
+		}
+	}
+}
+
+var (
+	first   = flag.Bool("first-sample", false, "draw a first sample and end")
+	devices = flag.Int("devices", 0, "shard the chains over this many devices; 0 leaves it to the library")
+)
+
+func main() {
+	flag.Parse()
+	run := serve
+	if *first {
+		run = firstSample
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "goebm:", err)
+		os.Exit(1)
+	}
+}
+
+func firstSample() error {
+	b, err := backend.New()
+	if err != nil {
+		return err
+	}
+	sampler, err := ebm.NewSampler(b, nil, ebm.DoubleWell{}, samplers.Langevin{StepSize: ebm.Fixed(0.01)})
+	if err != nil {
+		return err
+	}
+	_, err = sampler.Sample(context.Background(), ebm.Options{Chains: 1000, Dim: 2, Steps: 100})
+	return err
+}
+
+// prepared is a row that is ready to be timed.
+type prepared struct {
+	call  func() error              // does the work, and returns when it is done
+	units float64                   // how many of what the row times a call does
+	check func() ([]float64, error) // mean energy after the last call and its standard error; nil where there is none
+}
+
+// answer is one line of standard output.
+type answer struct {
+	Row     string    `json:"row"`
+	FirstMS *float64  `json:"first_ms"`
+	TimesMS []float64 `json:"times_ms"`
+	Check   []float64 `json:"check"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// serve answers the runner until standard input closes.
+func serve() error {
+	b, err := backend.New()
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	about := map[string]any{"engine": "goebm", "go": strings.TrimPrefix(runtime.Version(), "go"), "backend": b.Name(), "devices": b.NumDevices()}
+	if err := out.Encode(about); err != nil {
+		return err
+	}
+	ready := map[string]*prepared{}
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var row string
+		var repetitions int
+		if _, err := fmt.Sscan(in.Text(), &row, &repetitions); err != nil {
+			return fmt.Errorf("want a row and a number of repetitions, got %q: %w", in.Text(), err)
+		}
+		a := answer{Row: row}
+		if err := a.fill(b, ready, repetitions); err != nil {
+			a.Error = err.Error() // the runner shows it and goes on with the other rows
+		}
+		if err := out.Encode(a); err != nil {
+			return err
+		}
+	}
+	return in.Err()
+}
+
+func (a *answer) fill(b compute.Backend, ready map[string]*prepared, repetitions int) error {
+	p := ready[a.Row]
+	if p == nil {
+		w, ok := rows[a.Row]
+		if !ok {
+			return fmt.Errorf("no row is called %q", a.Row)
+		}
+		var err error
+		if p, err = prepare(b, w); err != nil {
+			return err
+		}
+		ms, err := timed(p)
+		if err != nil {
+			return err
+		}
+		a.FirstMS, ready[a.Row] = &ms, p
+	}
+	for range repetitions {
+		ms, err := timed(p)
+		if err != nil {
+			return err
+		}
+		a.TimesMS = append(a.TimesMS, ms)
+	}
+	if p.check == nil {
+		return nil
+	}
+	var err error
+	a.Check, err = p.check()
+	return err
+}
+
+func timed(p *prepared) (float64, error) {
+	start := time.Now()
+	err := p.call()
+	return float64(time.Since(start).Nanoseconds()) / 1e6 / p.units, err
+}
+
+func prepare(b compute.Backend, w work) (*prepared, error) {
+	if w.sampler == "pcd" {
+		return preparePCD(b, w)
+	}
+	store := model.NewStore()
+	energy := newEnergy(store, w)
+	sampler, err := ebm.NewSampler(b, store, energy, kernel(w))
+	if err != nil {
+		return nil, err
+	}
+	o := ebm.Options{Chains: w.chains, Dim: w.dim, Steps: w.steps, Devices: *devices}
+	var samples *ebm.Samples
+	return &prepared{
+		units: 1,
+		call: func() (err error) {
+			o.Seed++
+			samples, err = sampler.Sample(context.Background(), o)
+			return err
+		},
+		check: func() ([]float64, error) {
+			energies, err := ebm.Evaluate(b, store, energy, samples.X)
+			return meanError(energies), err
+		},
+	}, nil
+}
+
+func kernel(w work) ebm.Kernel {
+	step := ebm.Fixed(w.stepSize)
+	switch w.sampler {
+	case "hmc":
+		return samplers.HMC{StepSize: step, Leapfrog: leapfrogSteps}
+	case "gradient_descent":
+		return samplers.GradientDescent{StepSize: step}
+	case "nesterov":
+		return samplers.Nesterov{StepSize: step, Momentum: ebm.Fixed(momentum)}
+	default:
+		return samplers.Langevin{StepSize: step}
+	}
+}
+
+// meanError returns the mean and its standard error.
+func meanError(x []float64) []float64 {
+	var mean, square float64
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	for _, v := range x {
+		square += (v - mean) * (v - mean) / float64(len(x))
+	}
+	return []float64{mean, math.Sqrt(square / float64(len(x)))}
+}

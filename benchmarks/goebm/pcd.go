@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+
+	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/datasets"
+	"github.com/goebm/goebm/ebm/losses"
+	"github.com/goebm/goebm/ebm/samplers"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
+)
+
+// Persistent contrastive divergence, as in work.py.
+const (
+	pcdSteps       = 50 // training steps a call
+	points         = 3000
+	buffer         = 8192
+	fresh          = 0.05
+	regularisation = 0.1
+	learningRate   = 1e-3
+)
+
+// metered hands a training the batches of one call, and then waits for the next call.
+type metered struct {
+	*datasets.Batches
+	begin chan int      // how many batches a call is worth
+	ended chan struct{} // the step of its last batch is done
+}
+
+// Iter implements train.Dataset. A training asks for a batch when it is done with the step before.
+func (m metered) Iter() iter.Seq2[train.Batch, error] {
+	return func(yield func(train.Batch, error) bool) {
+		left := <-m.begin
+		for batch, err := range m.Batches.Iter() {
+			if left == 0 {
+				m.ended <- struct{}{}
+				left = <-m.begin
+			}
+			left--
+			if !yield(batch, err) {
+				return
+			}
+		}
+	}
+}
+
+// preparePCD starts a training that runs on as long as the process does, with all that ebm.Train does for its users.
+func preparePCD(b compute.Backend, w work) (*prepared, error) {
+	store := model.NewStore()
+	moons, err := datasets.TwoMoons{N: points}.Generate()
+	if err != nil {
+		return nil, err
+	}
+	loss := losses.ContrastiveDivergence{
+		Energy: newEnergy(store, w), Kernel: samplers.Langevin{StepSize: ebm.Fixed(w.stepSize)}, Steps: w.steps,
+		Persistent: true, Buffer: buffer, Fresh: fresh, EnergyL2: regularisation,
+	}
+	data := metered{&datasets.Batches{Data: moons, Size: w.chains, Endless: true}, make(chan int), make(chan struct{})}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := ebm.Train(context.Background(), b, store, loss, data, ebm.TrainOptions{Steps: math.MaxInt32, LearningRate: learningRate})
+		if err == nil {
+			err = errors.New("training ended")
+		}
+		failed <- err
+	}()
+	return &prepared{units: pcdSteps, call: func() error {
+		select {
+		case data.begin <- pcdSteps:
+		case err := <-failed:
+			return err
+		}
+		select {
+		case <-data.ended:
+			return nil
+		case err := <-failed:
+			return err
+		}
+	}}, nil
+}

@@ -1,0 +1,214 @@
+"""JAX's side of the benchmark: whole loops under one jit, float32, written by hand.
+
+HMC on the Gaussian is BlackJAX's; on the grid it is a batched one written out here, which is faster.
+With --devices N, XLA's CPU is split into N devices and the chains are sharded over them by hand.
+"""
+
+import os
+import sys
+from functools import partial
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+DEVICES = int(sys.argv[sys.argv.index("--devices") + 1]) if "--devices" in sys.argv else 1
+if DEVICES > 1:
+    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
+
+import work as w
+
+
+def double_well(x):
+    return 2 * ((x * x - 1) ** 2).sum(-1)
+
+
+def spread(jax, x):
+    """Shards the chain axis over the devices; the loop and its noise follow."""
+    if DEVICES == 1:
+        return x
+    mesh = jax.make_mesh((DEVICES,), ("chains",), axis_types=(jax.sharding.AxisType.Auto,))
+    return jax.lax.with_sharding_constraint(x, jax.sharding.NamedSharding(mesh, jax.P("chains")))
+
+
+def langevin(jax, energy, chains, dim, steps, h):
+    """Returns jitted key → samples."""
+    grad = jax.grad(lambda x: energy(x).sum())
+
+    @jax.jit
+    def sample(key):
+        start, noise = jax.random.split(key)
+
+        def step(i, x):
+            z = spread(jax, jax.random.normal(jax.random.fold_in(noise, i), x.shape, x.dtype))
+            return x - h * grad(x) + (2 * h) ** 0.5 * z
+
+        return jax.lax.fori_loop(0, steps, step, spread(jax, jax.random.normal(start, (chains, dim))))
+
+    return sample
+
+
+def first_sample():
+    """What a new process needs to import the library and draw its first samples."""
+    import jax
+
+    langevin(jax, double_well, 1000, 2, 100, 0.01)(jax.random.key(0)).block_until_ready()
+
+
+def main():
+    import blackjax
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    def mlp(params, x):
+        for weight, bias in params[:-1]:
+            x = jax.nn.silu(x @ weight + bias)
+        weight, bias = params[-1]
+        return (x @ weight + bias)[:, 0]
+
+    def mlp_params():
+        return [(jnp.array(a, jnp.float32), jnp.array(b, jnp.float32)) for a, b in w.mlp_weights()]
+
+    def gaussian(dim):
+        i = jnp.arange(dim)
+        precision = jnp.linalg.inv(w.CORRELATION ** jnp.abs(i[:, None] - i[None, :]).astype(jnp.float32))
+        return lambda x: 0.5 * ((x @ precision) * x).sum(-1)
+
+    def normal(key, chains, dim):
+        return spread(jax, jax.random.normal(key, (chains, dim)))
+
+    def blackjax_hmc(energy, chains, dim, steps, h):
+        kernel = blackjax.hmc(lambda x: -energy(x[None])[0], step_size=h, inverse_mass_matrix=jnp.ones(dim),
+                              num_integration_steps=w.LEAPFROG_STEPS)
+
+        @jax.jit
+        def sample(key):
+            start, moves = jax.random.split(key)
+            states = jax.vmap(kernel.init)(normal(start, chains, dim))
+
+            def step(i, states):
+                return jax.vmap(kernel.step)(jax.random.split(jax.random.fold_in(moves, i), chains), states)[0]
+
+            return jax.lax.fori_loop(0, steps, step, states).position
+
+        return sample
+
+    def hmc(energy, chains, dim, steps, h):
+        value_grad = jax.vmap(jax.value_and_grad(lambda x: energy(x[None])[0]))
+
+        @jax.jit
+        def sample(key):
+            start, moves = jax.random.split(key)
+
+            def step(i, state):
+                x, e, g = state
+                momentum, accept = jax.random.split(jax.random.fold_in(moves, i))
+                p0 = normal(momentum, chains, dim)
+                p, y = p0 - h / 2 * g, x
+                for _ in range(w.LEAPFROG_STEPS - 1):
+                    y = y + h * p
+                    p = p - h * value_grad(y)[1]
+                y = y + h * p
+                e1, g1 = value_grad(y)
+                p = p - h / 2 * g1
+                log_ratio = e - e1 + 0.5 * ((p0 * p0).sum(-1) - (p * p).sum(-1))
+                ok = jnp.log(jax.random.uniform(accept, (chains,))) < log_ratio
+                return jnp.where(ok[:, None], y, x), jnp.where(ok, e1, e), jnp.where(ok[:, None], g1, g)
+
+            x = normal(start, chains, dim)
+            return jax.lax.fori_loop(0, steps, step, (x, *value_grad(x)))[0]
+
+        return sample
+
+    def gradient_descent(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            return jax.lax.fori_loop(0, steps, lambda _, x: x - h * grad(x), normal(key, chains, dim))
+
+        return sample
+
+    def nesterov(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            def step(_, state):
+                x, v = state
+                v = w.MOMENTUM * v - h * grad(x + w.MOMENTUM * v)
+                return x + v, v
+
+            x = normal(key, chains, dim)
+            return jax.lax.fori_loop(0, steps, step, (x, jnp.zeros_like(x)))[0]
+
+        return sample
+
+    samplers = {"langevin": partial(langevin, jax), "hmc": hmc,
+                "gradient_descent": gradient_descent, "nesterov": nesterov}
+
+    def prepare_pcd(work):
+        n, h = work.chains, work.step_size
+        fresh = max(1, int(n * w.FRESH))
+        stride = w.BUFFER // n
+        adam = optax.adam(w.LEARNING_RATE)
+        batches = [jnp.array(b, jnp.float32) for b in zip(*[iter(w.two_moons())] * n)]
+
+        # As TorchEBM's: stratified starts, 5 % of them fresh, negatives written back, L2 of energies.
+        @partial(jax.jit, donate_argnums=(0, 1, 2))
+        def train_step(params, opt, buffer, key, i, data):
+            slots, start, noise = jax.random.split(jax.random.fold_in(key, i), 3)
+            index = jnp.arange(n) * stride + jax.random.randint(slots, (n,), 0, stride)
+            x = buffer[index].at[:fresh].set(jax.random.normal(start, (fresh, work.dim)))
+            grad = jax.grad(lambda x: mlp(params, x).sum())
+
+            def step(k, x):
+                z = jax.random.normal(jax.random.fold_in(noise, k), x.shape, x.dtype)
+                return x - h * grad(x) + (2 * h) ** 0.5 * z
+
+            negatives = jax.lax.fori_loop(0, work.steps, step, x)
+
+            def loss(params):
+                pos, neg = mlp(params, data), mlp(params, negatives)
+                return pos.mean() - neg.mean() + w.REGULARISATION * ((pos**2).mean() + (neg**2).mean())
+
+            value, grads = jax.value_and_grad(loss)(params)
+            updates, opt = adam.update(grads, opt, params)
+            return optax.apply_updates(params, updates), opt, buffer.at[index].set(negatives), value
+
+        key = jax.random.key(0)
+        params = mlp_params()
+        state = [params, adam.init(params), jax.random.normal(key, (w.BUFFER, work.dim))]
+        i = 0
+
+        def call():
+            nonlocal i
+            for _ in range(w.PCD_STEPS):
+                *state[:], loss = train_step(*state, key, i, batches[i % len(batches)])
+                i += 1
+            loss.block_until_ready()
+
+        return call, w.PCD_STEPS, lambda: None
+
+    def prepare(work):
+        if work.sampler == "pcd":
+            return prepare_pcd(work)
+        if work.energy == "mlp":
+            energy = partial(mlp, mlp_params())
+        else:
+            energy = double_well if work.energy == "doublewell" else gaussian(work.dim)
+        sampler = blackjax_hmc if work.energy == "gaussian" else samplers[work.sampler]
+        sample = sampler(energy, work.chains, work.dim, work.steps, work.step_size)
+        seed, x = 0, None
+
+        def call():
+            nonlocal seed, x
+            seed += 1
+            x = sample(jax.random.key(seed)).block_until_ready()
+
+        return call, 1, lambda: w.mean_error(energy(x))
+
+    w.serve("jax", {"version": jax.__version__, "blackjax": blackjax.__version__,
+                    "devices": len(jax.devices())}, prepare)
+
+
+if __name__ == "__main__":
+    first_sample() if "--first-sample" in sys.argv else main()

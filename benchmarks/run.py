@@ -1,0 +1,318 @@
+"""Times GoEBM, TorchEBM and JAX on the same work, taking turns in one run.
+
+    python benchmarks/run.py                       everything; about a quarter of an hour
+    python benchmarks/run.py --quick               fewer rounds, to check that it works
+    python benchmarks/run.py --rows 'hmc*' --quick some rows; the others keep their earlier numbers
+    python benchmarks/run.py --render              the table again from what was measured
+
+Writes results.json (one entry a row and GoEBM backend), raw.json (the machine, versions and all
+medians with their quartiles) and the table in README.md. `go run ./benchmarks/plot` draws results.json.
+"""
+
+import argparse
+import datetime
+import fnmatch
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import work as w
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+# The engines, in the order in which they take turns. Only GoEBM has several backends.
+XLA, GO = "xla:cpu", "go"
+ENGINES = [f"goebm {XLA}", f"goebm {GO}", "torchebm", "jax", "jax sharded"]
+GO_ROWS = {"langevin_doublewell_10000x2x1000", "langevin_doublewell_1000x2x100", "pcd10_train_step_128", "first_sample"}
+UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "pcd10_train_step_128", "first_sample"}
+
+# Ratios to reach: row, backend → (against TorchEBM, against JAX).
+TARGETS = {
+    ("langevin_doublewell_10000x2x1000", XLA): (8, 2.5),
+    ("langevin_doublewell_1000x2x100", XLA): (10, 2),
+    ("langevin_mlp_1000x2x1000", XLA): (4, 1.5),
+    ("langevin_mlp_10000x2x100", XLA): (3, 1),
+    ("langevin_mlp_128x2x100", XLA): (9, 1.1),
+    ("hmc_gaussian10d_L10_1000x10x100", XLA): (12, 1),
+    ("pcd10_train_step_128", XLA): (6, 1.1),
+    ("first_sample", XLA): (5, None),
+    ("langevin_doublewell_10000x2x1000", GO): (1, None),
+    ("langevin_doublewell_1000x2x100", GO): (1, None),
+    ("pcd10_train_step_128", GO): (0.6, None),
+}
+
+# TorchEBM's own published medians on an A100, ms (its benchmark repository, version 0.5.12, 2026-04-20).
+A100 = {
+    "langevin": (23.1, 42.6, 82.3),
+    "hmc": (234.6, 466.7, 930.0),
+    "gradient_descent": (13.1, 22.4, 42.6),
+    "nesterov": (13.9, 23.9, 44.5),
+}
+GRID_SIZES = ("64x8x50", "256x32x100", "1024x128x200")
+A100_ROWS = {f"grid_{s}_{size}": ms for s, all_ms in A100.items() for size, ms in zip(GRID_SIZES, all_ms)}
+
+ROWS = [*w.ROWS, "first_sample"]
+
+
+class RowFailed(Exception):
+    """An engine could not do a row; it can still do others."""
+
+
+class Engine:
+    """One long-lived process that answers the line protocol of work.py."""
+
+    def __init__(self, name, command, env):
+        self.name, self.command, self.env = name, command, env
+        self.process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.about = self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with status {self.process.wait()}")
+        return json.loads(line)
+
+    def ask(self, row, repetitions):
+        self.process.stdin.write(f"{row} {repetitions}\n")
+        self.process.stdin.flush()
+        answer = self.read()
+        if "error" in answer:
+            raise RowFailed(f"{row}: {self.name}: {answer['error']}")
+        return answer
+
+    def first_sample(self):
+        """Milliseconds from starting a new process to its end, having drawn its first samples."""
+        start = time.perf_counter()
+        subprocess.run([*self.command, "--first-sample"], env=self.env, check=True)
+        return (time.perf_counter() - start) * 1e3
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start_engines(names, build_dir):
+    """Builds GoEBM's side, with GOEXPERIMENT=simd for the pure Go backend, and starts the engines."""
+    base = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    engines = []
+    for name in names:
+        env = dict(base)
+        if name.startswith("goebm"):
+            backend = name.split()[1]
+            binary = Path(build_dir) / backend.replace(":", "_")
+            build_env = {**base, "GOEXPERIMENT": "simd"} if backend == GO else base
+            subprocess.run(["go", "build", "-o", binary, "./benchmarks/goebm"], cwd=ROOT, env=build_env, check=True)
+            env.update(GOMLX_BACKEND=backend, GOMLX_NO_AUTO_INSTALL="1")
+            command = [str(binary)]
+        else:
+            command = [sys.executable, str(HERE / f"{name.split()[0]}_bench.py")]
+            if name == "jax sharded":
+                command += ["--devices", str(os.cpu_count())]
+        engines.append(Engine(name, command, env))
+    return engines
+
+
+def takes_part(engine, row):
+    if engine == f"goebm {GO}":
+        return row in GO_ROWS
+    return not (engine == "jax sharded" and row in UNSHARDED)
+
+
+def measure(row, engines, rounds, seconds):
+    """Returns engine name → {"ms", "low", "high" (quartiles), "n", "first_ms", "check"}, and whether all went well."""
+    engines = [e for e in engines if takes_part(e.name, row)]
+    times = {e.name: [] for e in engines}
+    first, check, repetitions = {}, {}, {}
+    good = True
+    if row == "first_sample":
+        for e in engines:
+            e.first_sample()  # fills the page cache
+        for _ in range(rounds):
+            for e in engines:
+                times[e.name].append(e.first_sample())
+    else:
+        for e in list(engines):
+            try:
+                answer = e.ask(row, 2)
+            except RowFailed as failure:
+                print(failure, file=sys.stderr)
+                engines.remove(e)
+                good = False
+                continue
+            if answer["first_ms"] is not None:
+                first[e.name] = answer["first_ms"]
+            call_ms = answer["times_ms"][-1] * (w.PCD_STEPS if w.ROWS[row].sampler == "pcd" else 1)
+            repetitions[e.name] = max(1, min(200, round(seconds * 1e3 / call_ms)))
+        for _ in range(rounds):
+            for e in engines:
+                answer = e.ask(row, repetitions[e.name])
+                times[e.name] += answer["times_ms"]
+                check[e.name] = answer["check"]
+    result = {}
+    for name, t in times.items():
+        if not t:
+            continue
+        low, _, high = statistics.quantiles(t, n=4) if len(t) > 1 else (t[0],) * 3
+        result[name] = {"ms": statistics.median(t), "low": low, "high": high, "n": len(t),
+                        "first_ms": first.get(name), "check": check.get(name)}
+    return result, good
+
+
+def same_work(row, measured):
+    """Complains unless all engines sampled the same mean energy, within six standard errors."""
+    checks = {name: m["check"] for name, m in measured.items() if m["check"]}
+    pairs = [(a, b) for a in checks for b in checks if a < b]
+    wrong = [f"{a} {checks[a][0]:.4g}, {b} {checks[b][0]:.4g}" for a, b in pairs
+             if abs(checks[a][0] - checks[b][0]) > 6 * (checks[a][1] ** 2 + checks[b][1] ** 2) ** 0.5]
+    for text in wrong:
+        print(f"{row}: the mean energies differ, so this is not the same work: {text}", file=sys.stderr)
+    return not wrong
+
+
+def results(raw):
+    """The entries of results.json."""
+    def rounded(x):
+        return None if x is None else float(f"{x:.4g}")
+
+    out = []
+    for row in ROWS:
+        measured = raw["rows"].get(row, {})
+        for backend in (XLA, GO):
+            go = measured.get(f"goebm {backend}")
+            if not go:
+                continue
+            torch, jax = (measured[e]["ms"] if e in measured else None for e in ("torchebm", "jax"))
+            units = w.PCD_STEPS if row in w.ROWS and w.ROWS[row].sampler == "pcd" else 1
+            out.append({
+                "row": row,
+                "backend": backend,
+                "goebm_ms": rounded(go["ms"]),
+                "torchebm_ms": rounded(torch),
+                "jax_ms": rounded(jax),
+                "vs_torchebm": rounded(torch and torch / go["ms"]),
+                "vs_jax": rounded(jax and jax / go["ms"]),
+                "compile_ms": rounded(go["first_ms"] and max(0, go["first_ms"] - go["ms"]) * units),
+            })
+    return out
+
+
+def number(x):
+    return "" if x is None else f"{x:.3g}" if x < 1000 else f"{x:.0f}"
+
+
+def ratio(x, target):
+    """A ratio beside its target, in bold where it falls short."""
+    if x is None:
+        return ""
+    text = f"{x:.2g}" if x < 1 else f"{x:.1f}" if x < 100 else f"{x:.0f}"
+    if target is None:
+        return text
+    return f"{text} (≥ {target:g})" if x >= target else f"**{text} (≥ {target:g})**"
+
+
+def table(raw, entries):
+    machine = raw["machine"]
+    lines = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['os']}; measured {machine['date']}.",
+        "; ".join(f"{name}: " + ", ".join(f"{k} {v}" for k, v in about.items()) for name, about in raw["about"].items()) + ".",
+        "",
+        "Milliseconds, medians. Ratios: how many times faster GoEBM is; in brackets the target; bold falls short of it.",
+        "",
+        "| row | backend | GoEBM | compile | TorchEBM | JAX | JAX, sharded | vs TorchEBM | vs JAX |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for e in entries:
+        if e["row"].startswith("grid_"):
+            continue
+        target = TARGETS.get((e["row"], e["backend"]), (None, None))
+        sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
+        lines.append(
+            f"| {e['row']} | {e['backend']} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} "
+            f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], target[0])} | {ratio(e['vs_jax'], target[1])} |")
+    lines += [
+        "",
+        "TorchEBM's own grid: double well, chains × dimension × steps, step 1e-3. The A100 column is what TorchEBM publishes for",
+        "that GPU (version 0.5.12); everything else was measured here. The target is to be below it, on this CPU, in every cell.",
+        "",
+        "| row | GoEBM | compile | TorchEBM | JAX | JAX, sharded | vs TorchEBM | vs JAX | TorchEBM on an A100 | A100 time / GoEBM's |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for e in entries:
+        if e["row"] not in A100_ROWS:
+            continue
+        sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
+        a100 = A100_ROWS[e["row"]]
+        lines.append(
+            f"| {e['row'].removeprefix('grid_')} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} "
+            f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], None)} | {ratio(e['vs_jax'], None)} "
+            f"| {a100:g} | {ratio(a100 / e['goebm_ms'], 1)} |")
+    return "\n".join(lines)
+
+
+def render(raw):
+    entries = results(raw)
+    text = "[\n" + ",\n".join("  " + json.dumps(e) for e in entries) + "\n]\n"
+    (HERE / "results.json").write_text(text)
+    readme = HERE / "README.md"
+    head, rest = readme.read_text().split("<!-- results -->")
+    _, tail = rest.split("<!-- /results -->")
+    readme.write_text(f"{head}<!-- results -->\n{table(raw, entries)}\n<!-- /results -->{tail}")
+
+
+def machine():
+    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.processor())
+    return {"cpu": cpu, "cores": os.cpu_count(), "os": platform.system(), "date": datetime.date.today().isoformat()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="two short rounds instead of seven")
+    parser.add_argument("--rows", default="*", help="only rows that match this pattern")
+    parser.add_argument("--engines", default="*", help="only engines that match this pattern, such as 'goebm*'")
+    parser.add_argument("--render", action="store_true", help="measure nothing, write the table again")
+    parser.add_argument("--no-write", action="store_true", help="print what was measured and write nothing")
+    args = parser.parse_args()
+
+    path = HERE / "raw.json"
+    raw = json.loads(path.read_text()) if path.exists() else {"rows": {}, "about": {}}
+    if args.render:
+        return render(raw)
+
+    rows = [r for r in ROWS if fnmatch.fnmatch(r, args.rows)]
+    names = [e for e in ENGINES if fnmatch.fnmatch(e, args.engines)]
+    if not rows or not names:
+        parser.error(f"--rows {args.rows!r} and --engines {args.engines!r} leave nothing to run; rows: {', '.join(ROWS)}")
+    rounds, seconds = (2, 0.2) if args.quick else (7, 1.0)
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"other programs are running (load average {load:.1f}); TorchEBM's threads suffer most from that, so these "
+              "numbers are not to be published", file=sys.stderr)
+    good = True
+    with tempfile.TemporaryDirectory() as build_dir:
+        engines = start_engines(names, build_dir)
+        raw["machine"] = machine() | {"load": load}
+        for e in engines:
+            raw["about"][e.name] = {k: v for k, v in e.about.items() if k != "engine"}
+        for row in rows:
+            measured, done = measure(row, engines, rounds, seconds)
+            good = same_work(row, measured) and done and good
+            print(f"{row:36}" + "  ".join(f"{name} {number(m['ms'])}" for name, m in measured.items()), flush=True)
+            raw["rows"].setdefault(row, {}).update(measured)
+            if not args.no_write:  # after every row, so that stopping loses little
+                path.write_text(json.dumps(raw, indent=1) + "\n")
+                render(raw)
+        for e in engines:
+            e.close()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The work that every engine does, and the line protocol over which the runner asks for it.
+
+The runner writes "ROW REPETITIONS" to an engine's standard input and reads one line of JSON:
+{"row", "first_ms", "times_ms", "check"} or {"row", "error"}. first_ms is the first call in the
+process, compile included (null on later requests); check is the mean energy of what was sampled
+and its standard error, which the runner compares across engines: the same work gives the same number.
+
+benchmarks/goebm/main.go does the same; change the two together.
+"""
+
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Work:
+    energy: str  # "doublewell" (h=2, b=1), "mlp" (2-64-64-1, SiLU) or "gaussian" (10-d)
+    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov" or "pcd"
+    chains: int
+    dim: int
+    steps: int
+    step_size: float
+
+
+ROWS = {
+    "langevin_doublewell_10000x2x1000": Work("doublewell", "langevin", 10000, 2, 1000, 1e-2),
+    "langevin_doublewell_1000x2x100": Work("doublewell", "langevin", 1000, 2, 100, 1e-2),
+    "langevin_mlp_1000x2x1000": Work("mlp", "langevin", 1000, 2, 1000, 1e-2),
+    "langevin_mlp_10000x2x100": Work("mlp", "langevin", 10000, 2, 100, 1e-2),
+    "langevin_mlp_128x2x100": Work("mlp", "langevin", 128, 2, 100, 1e-2),
+    "hmc_gaussian10d_L10_1000x10x100": Work("gaussian", "hmc", 1000, 10, 100, 0.15),
+    # steps is CD's k; the time is that of one training step (of PCD_STEPS, one call each).
+    "pcd10_train_step_128": Work("mlp", "pcd", 128, 2, 10, 1e-2),
+}
+for _sampler in ("langevin", "hmc", "gradient_descent", "nesterov"):
+    for _n, _d, _k in ((64, 8, 50), (256, 32, 100), (1024, 128, 200)):
+        ROWS[f"grid_{_sampler}_{_n}x{_d}x{_k}"] = Work("doublewell", _sampler, _n, _d, _k, 1e-3)
+
+LEAPFROG_STEPS = 10
+MOMENTUM = 0.9
+CORRELATION = 0.5  # the Gaussian's covariance is CORRELATION^|i−j|
+
+# Persistent contrastive divergence, on 3000 points of two moons in batches of 128. With the L2 penalty that TorchEBM
+# defaults to, 1e-3, the energy collapses after some 2000 steps; with 0.1 it trains for as long as the benchmark lasts.
+PCD_STEPS = 50
+BUFFER, FRESH, REGULARISATION, LEARNING_RATE = 8192, 0.05, 0.1, 1e-3
+POINTS = 3000
+
+
+def mlp_weights():
+    """The MLP's weights, the same in every engine: [(w as rows [in][out], b as [out])]."""
+    layers, k = [], 0
+    for n_in, n_out in ((2, 64), (64, 64), (64, 1)):
+        scale = math.sqrt(3 / n_in)
+        w = [[scale * math.sin(12.9898 * (k + i * n_out + j + 1)) for j in range(n_out)] for i in range(n_in)]
+        k += n_in * n_out
+        layers.append((w, [0.0] * n_out))
+    return layers
+
+
+def two_moons():
+    """POINTS points on two half circles, without noise, in an order that mixes them."""
+    half = POINTS // 2
+    points = []
+    for i in range(POINTS):
+        j = (i * 1237) % POINTS
+        a = math.pi * (j % half) / (half - 1)
+        points.append((math.cos(a), math.sin(a)) if j < half else (1 - math.cos(a), 0.5 - math.sin(a)))
+    return points
+
+
+def serve(engine, about, prepare):
+    """Answers the runner until standard input closes.
+
+    prepare(work) returns (call, units, check): call() does the work and waits for it to end, a call
+    is worth `units` of what the row times, check() is [mean, standard error] of the energy after the
+    last call, or None.
+    """
+    print(json.dumps({"engine": engine, **about}), flush=True)
+    prepared = {}
+    for line in sys.stdin:
+        row, repetitions = line.split()
+        try:
+            first = None
+            if row not in prepared:
+                prepared[row] = prepare(ROWS[row])
+                first = timed(*prepared[row][:2])
+            call, units, check = prepared[row]
+            times = [timed(call, units) for _ in range(int(repetitions))]
+            answer = {"row": row, "first_ms": first, "times_ms": times, "check": check()}
+        except Exception as e:  # the runner shows it and goes on with the other rows
+            answer = {"row": row, "error": f"{type(e).__name__}: {e}"}
+        print(json.dumps(answer), flush=True)
+
+
+def mean_error(energies):
+    """[mean, standard error] of a one-dimensional tensor or array."""
+    return [float(energies.mean()), float(energies.std()) / len(energies) ** 0.5]
+
+
+def timed(call, units):
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3 / units
