@@ -30,7 +30,7 @@ type Options struct {
 	Trajectory bool // keep the positions: Samples.Trajectory
 	Summaries  bool // keep mean, variance, energy, acceptance and the number of non-finite chains: Samples.Summary
 
-	Devices  int            // shard the chains over this many devices, which must divide Chains. Default: XLA's CPU devices where the energy has weights, else 1
+	Devices  int            // shard the chains over this many devices, which must divide Chains. Default: as many of XLA's CPU devices as pay, else 1
 	Progress func(Progress) // called a few times a second; see Bar
 	Resume   *Checkpoint    // go on where another run stopped; Chains, Start, Seed, DType and Cond come from there
 }
