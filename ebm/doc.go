@@ -14,7 +14,7 @@
 //	energy, its gradient      Energy, EnergyFunc, Net, ValueGrad       ebm (analytic ones), ebm/nn (networks)
 //	one step of a sampler     Kernel, State, Info, Env                 ebm/samplers
 //	many steps                Sampler, Options, Samples, Unroll        ebm
-//	a number that changes     Schedule                                 ebm
+//	a number that changes     Schedule; Ladder, of noise levels        ebm
 //	noise                     Rand, Threefry                           ebm
 //	training                  Loss, Train                              ebm, ebm/losses
 //	data, judgement, pictures                                          ebm/datasets, ebm/metrics, ebm/plots
