@@ -67,7 +67,7 @@ func (w *watch) look(step int, v []float32) *Diagnosis {
 	loss, gap, norm, spread := float64(v[0]), float64(v[1]-v[2]), float64(v[3]), float64(v[4])
 	d := w.examine(loss, gap, norm, spread)
 	if d == nil {
-		if w.Rollback && step%snapshotEvery == 0 && len(w.gap) > 0 && math.Abs(mean(w.gap)) < w.MaxGap/2 {
+		if w.Rollback && step%snapshotEvery == 0 && len(w.gap) > 0 && !(math.Abs(mean(w.gap)) >= w.MaxGap/2) { // NaN: a loss without negatives
 			w.snapshot(step)
 		}
 		return nil
