@@ -2,6 +2,7 @@
 // struct literal whose zero value works, run by [ebm.Sampler], or unrolled inside a loss.
 //
 //   - [Langevin]: the unadjusted Langevin algorithm; quick, with a bias of the order of its step size
+//   - [AnnealedLangevin]: the same down a ladder of noise levels, for noise-conditional energies
 //   - [HMC]: Hamiltonian Monte Carlo; exact, with a mass matrix that is a scalar, diagonal or dense
 //   - [GradientDescent], [Nesterov]: look for modes
 package samplers
