@@ -2,4 +2,8 @@
 // [ebm.Train] or into a model function of one's own.
 //
 //	ContrastiveDivergence   chains chase the data's energy down, from the data (CD-k) or persistently (PCD)
+//	ScoreMatching           the slope of the energy fits the data's: no chains, one second derivative, exact or by probes
+//	SlicedScoreMatching     the same along random directions
+//	DenoisingScoreMatching  the same for data with noise of one level added: one gradient
+//	MultiscaleDenoising     at every level of a ladder, for noise-conditional energies; samplers.AnnealedLangevin samples them
 package losses

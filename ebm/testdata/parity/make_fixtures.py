@@ -31,7 +31,7 @@ from torchebm.core import (
     WarmupScheduler,
 )
 from torchebm.integrators import EulerMaruyamaIntegrator, LeapfrogIntegrator
-from torchebm.losses import ContrastiveDivergence
+from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, ScoreMatching, SlicedScoreMatching
 from torchebm.samplers import (
     GradientDescentSampler,
     HamiltonianMonteCarlo,
@@ -265,6 +265,35 @@ def contrastive_divergence():
     write("contrastive_divergence.json", cases=out)
 
 
+def score_matching():
+    """The three losses; projections and noise are handed in."""
+    out = []
+    n = 6
+    for i, (name, make) in enumerate(MODELS.items()):
+        x = normal(1000 + i, n, 2)
+        out.append({"loss": "ScoreMatching", "model": name, "x": listed(x),
+                    "value": ScoreMatching(make(), dtype=F64).compute_loss(x).item()})
+
+        for k, kind in [(1, "rademacher"), (3, "gaussian"), (5, "sphere")]:
+            v = normal(1010 + 10 * i + k, k * n, 2)
+            if kind == "rademacher":
+                v = v.sign()
+            elif kind == "sphere":
+                v = torch.nn.functional.normalize(v, dim=-1) * math.sqrt(2)
+            loss = SlicedScoreMatching(make(), n_projections=k, projection_type=kind, dtype=F64)
+            loss._get_random_projections = lambda shape, generator=None: v
+            out.append({"loss": "SlicedScoreMatching", "model": name, "x": listed(x), "projections": k,
+                        "directions": listed(v), "value": loss.compute_loss(x).item()})
+
+        for sigma in [0.01, 0.3]:
+            z = normal(1050 + i, n, 2)
+            loss = DenoisingScoreMatching(make(), noise_scale=sigma, dtype=F64)
+            loss.perturb_data = lambda x, generator=None: (x + sigma * z, sigma * z)
+            out.append({"loss": "DenoisingScoreMatching", "model": name, "x": listed(x), "sigma": sigma,
+                        "noise": listed(z), "value": loss.compute_loss(x).item()})
+    write("score_matching.json", cases=out)
+
+
 if __name__ == "__main__":
     energies()
     schedules()
@@ -272,3 +301,4 @@ if __name__ == "__main__":
     leapfrog()
     hmc()
     contrastive_divergence()
+    score_matching()
