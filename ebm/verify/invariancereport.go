@@ -1,4 +1,4 @@
-package ebmtest
+package verify
 
 import (
 	"cmp"
@@ -10,15 +10,16 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// InvarianceReport is what an [InvarianceCheck] found.
+// InvarianceReport is what [Invariance] found. It prints as a sentence and a table.
 type InvarianceReport struct {
-	Chains, Steps int
-	Seed          uint64
-	Accept        float64 // mean acceptance; NaN where the kernel accepts everything
-	NonFinite     int     // chains that ended with a NaN or an infinity
-	Moved         float64 // mean distance that a chain moved along a random direction, in standard deviations
-	MinMove       float64
-	Statistics    []InvarianceStatistic
+	Kernel, Energy string // their types
+	Chains, Steps  int
+	Seed           uint64
+	Accept         float64 // mean acceptance; NaN where the kernel accepts everything
+	NonFinite      int     // chains that ended with a NaN or an infinity
+	Moved          float64 // mean distance that a chain moved along a random direction, in standard deviations
+	MinMove        float64
+	Statistics     []Statistic // marginals, then projections, then the energy
 
 	FalseAlarm float64 // the probability, at most, that a correct kernel fails
 	Distance   float64 // the largest Distance that passes
@@ -29,8 +30,8 @@ type InvarianceReport struct {
 	projections int // how many of the statistics, before the last
 }
 
-// InvarianceStatistic compares one number of each chain before and after.
-type InvarianceStatistic struct {
+// Statistic compares one number of each chain before and after.
+type Statistic struct {
 	Name     string
 	Distance float64 // sup |F − F'|
 	Mean     float64 // change of the mean, in standard errors
@@ -38,11 +39,12 @@ type InvarianceStatistic struct {
 }
 
 // report has the limits of the check and, yet, nothing that was found.
-func (c InvarianceCheck) report(seed uint64, accept float64, names []string) InvarianceReport {
+func (c Invariance) report(seed uint64, accept float64, names []string) InvarianceReport {
 	n, m := float64(c.Chains), float64(len(names))
 	r := InvarianceReport{
+		Kernel: fmt.Sprintf("%T", c.Kernel), Energy: fmt.Sprintf("%T", c.Energy),
 		Chains: c.Chains, Steps: c.Steps, Seed: seed, Accept: accept, MinMove: c.MinMove, projections: c.Projections,
-		Statistics: make([]InvarianceStatistic, len(names)), FalseAlarm: c.FalseAlarm, FalsePass: c.FalsePass,
+		Statistics: make([]Statistic, len(names)), FalseAlarm: c.FalseAlarm, FalsePass: c.FalsePass,
 	}
 	for i, name := range names {
 		r.Statistics[i].Name = name
@@ -84,30 +86,6 @@ func (r *InvarianceReport) compare(pilots, before, after [][]float64) {
 	}
 }
 
-// grid is the number of values at which distribution functions are compared.
-const grid = 1 << 14
-
-// distance is sup|F − F'| of the empirical distribution functions of two samples of one size, over a grid that is
-// finest at the centre and has cells of about 10⁻⁴ standard deviations there. The grid can only make it smaller,
-// by less than the probability of a cell; it saves sorting.
-func distance(a, b []float64, centre, deviation float64) float64 {
-	var count [grid + 1]int
-	cell := func(v float64) int {
-		u := (v - centre) / deviation
-		return int((u/(1+math.Abs(u)) + 1) * (grid / 2))
-	}
-	for i := range a {
-		count[cell(a[i])]++
-		count[cell(b[i])]--
-	}
-	largest, below := 0, 0
-	for _, c := range count {
-		below += c
-		largest = max(largest, below, -below)
-	}
-	return float64(largest) / float64(len(a))
-}
-
 // Passed tells whether everything is as it is for a kernel that leaves the target invariant.
 func (r InvarianceReport) Passed() bool { return len(r.failures()) == 0 }
 
@@ -143,45 +121,62 @@ func (r InvarianceReport) Verdict() string {
 	if f := r.failures(); len(f) > 0 {
 		verdict = "the target is NOT invariant: " + strings.Join(f, "; ")
 	}
-	text := fmt.Sprintf("%s (%d exact draws, then %d steps, seed %d", verdict, r.Chains, r.Steps, r.Seed)
+	steps := "one step"
+	if r.Steps > 1 {
+		steps = fmt.Sprintf("%d steps", r.Steps)
+	}
+	text := fmt.Sprintf("%s on %s: %s (%d exact draws, then %s, seed %d", r.Kernel, r.Energy, verdict, r.Chains, steps, r.Seed)
 	if !math.IsNaN(r.Accept) {
 		text += fmt.Sprintf(", acceptance %.2f", r.Accept)
 	}
-	worst := r.worst()
-	return text + fmt.Sprintf("; chains moved %.2f sd; largest distance %.4f, limit %.4f; largest change of a moment %.1f standard errors, limit %.1f; "+
-		"false alarm %.0e; a distance of %.3f is missed with probability %.0e)",
-		r.Moved, worst.Distance, r.Distance, max(math.Abs(worst.Mean), math.Abs(worst.Second)), r.Z, r.FalseAlarm, r.Detectable, r.FalsePass)
+	if r.NonFinite == 0 {
+		text += fmt.Sprintf("; chains moved %.2f sd", r.Moved)
+	}
+	return text + fmt.Sprintf("; a correct kernel fails with probability %.0e at most, one that is off by %.3f in a distribution function passes with probability %.0e at most)",
+		r.FalseAlarm, r.Detectable, r.FalsePass)
+}
+
+// String is the sentence and, below it, a table: the largest change among the marginals, among the projections and of the energy,
+// over the limit of each column (for the distances, that of Dvoretzky, Kiefer, Wolfowitz and Massart). Where the check failed,
+// the five statistics that changed most follow.
+func (r InvarianceReport) String() string {
+	var text strings.Builder
+	text.WriteString(r.Verdict())
+	if r.NonFinite > 0 {
+		return text.String()
+	}
+	row := func(s Statistic) {
+		fmt.Fprintf(&text, "\n%-17s%12.4f%14.1f%16.1f", s.Name, s.Distance, s.Mean, s.Second)
+	}
+	fmt.Fprintf(&text, "\n%-17s%12s%14s%16s", "largest change", "sup|F−F′|", "mean [s.e.]", "2nd mom. [s.e.]")
+	energy := len(r.Statistics) - 1
+	marginals := energy - r.projections
+	row(worst(fmt.Sprintf("%d marginals", marginals), r.Statistics[:marginals]))
+	row(worst(fmt.Sprintf("%d projections", r.projections), r.Statistics[marginals:energy]))
+	row(worst("energy", r.Statistics[energy:]))
+	row(Statistic{"limit", r.Distance, r.Z, r.Z})
+	if r.Passed() {
+		return text.String()
+	}
+	rows := slices.Clone(r.Statistics)
+	share := func(s Statistic) float64 {
+		return max(s.Distance/r.Distance, math.Abs(s.Mean)/r.Z, math.Abs(s.Second)/r.Z)
+	}
+	slices.SortStableFunc(rows, func(a, b Statistic) int { return cmp.Compare(share(b), share(a)) })
+	text.WriteString("\nchanged most:")
+	for _, s := range rows[:min(5, len(rows))] {
+		row(s)
+	}
+	return text.String()
 }
 
 // worst has the largest of each column.
-func (r InvarianceReport) worst() (w InvarianceStatistic) {
-	for _, s := range r.Statistics {
+func worst(name string, statistics []Statistic) Statistic {
+	w := Statistic{Name: name}
+	for _, s := range statistics {
 		w.Distance = max(w.Distance, s.Distance)
 		w.Mean = max(w.Mean, math.Abs(s.Mean))
 		w.Second = max(w.Second, math.Abs(s.Second))
 	}
 	return w
-}
-
-// String is the sentence and, below it, a table of the ten statistics that changed most.
-func (r InvarianceReport) String() string {
-	var text strings.Builder
-	text.WriteString(r.Verdict())
-	rows := slices.Clone(r.Statistics)
-	share := func(s InvarianceStatistic) float64 {
-		return max(s.Distance/r.Distance, math.Abs(s.Mean)/r.Z, math.Abs(s.Second)/r.Z)
-	}
-	slices.SortStableFunc(rows, func(a, b InvarianceStatistic) int {
-		return cmp.Compare(share(b), share(a))
-	})
-	fmt.Fprintf(&text, "\n%-16s%14s%14s%14s", "statistic", "distance", "mean (s.e.)", "second (s.e.)")
-	for _, s := range rows[:min(10, len(rows))] {
-		fmt.Fprintf(&text, "\n%-16s%14.4f%14.1f%14.1f", s.Name, s.Distance, s.Mean, s.Second)
-	}
-	return text.String()
-}
-
-// subscript writes a number in subscript digits.
-func subscript(i int) string {
-	return strings.Map(func(digit rune) rune { return digit - '0' + '₀' }, fmt.Sprint(i))
 }

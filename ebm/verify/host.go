@@ -1,0 +1,88 @@
+package verify
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/pkg/errors"
+)
+
+// matrix copies [n, event...] to the host, as n rows of d numbers.
+func matrix(x *tensors.Tensor) (flat []float64, d int, err error) {
+	d = x.Size() / x.Shape().Dimensions[0]
+	if x.DType() == dtypes.Float64 {
+		flat, err = tensors.CopyFlatData[float64](x)
+		return flat, d, err
+	}
+	single, err := tensors.CopyFlatData[float32](x)
+	flat = make([]float64, len(single))
+	for i, v := range single {
+		flat[i] = float64(v)
+	}
+	return flat, d, err
+}
+
+// tensorOf is the way back.
+func tensorOf(flat []float64, dtype dtypes.DType, dims []int) *tensors.Tensor {
+	if dtype == dtypes.Float64 {
+		return tensors.FromFlatDataAndDimensions(flat, dims...)
+	}
+	single := make([]float32, len(flat))
+	for i, v := range flat {
+		single[i] = float32(v)
+	}
+	return tensors.FromFlatDataAndDimensions(single, dims...)
+}
+
+// inParallel calls fn(0), …, fn(n−1) on all cores.
+func inParallel(n int, fn func(i int)) {
+	var group sync.WaitGroup
+	workers := min(n, runtime.GOMAXPROCS(0))
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < n; i += workers {
+				fn(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// call builds a graph, runs it once and frees it. Whatever building it panics with is returned as an error.
+func call(b compute.Backend, store *model.Store, fn func(in []*graph.Node) []*graph.Node, args ...any) (out []*tensors.Tensor, err error) {
+	if store == nil {
+		store = model.NewStore()
+	}
+	defer recovered(&err)
+	exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*graph.Node) (out []*graph.Node) {
+		// On a panic with anything but an error GoMLX leaves the compilation pending, and hangs when finalized.
+		if err := func() (err error) { defer recovered(&err); out = fn(in); return nil }(); err != nil {
+			panic(err)
+		}
+		for i := range out {
+			out[i] = graph.Identity(out[i]) // the Go backend fails where the last node needed precedes an unused parameter
+		}
+		return out
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer exec.Finalize()
+	return exec.Call(args...)
+}
+
+// recovered makes an error of a panic; it is to be deferred.
+func recovered(err *error) {
+	switch thrown := recover().(type) {
+	case nil:
+	case error:
+		*err = thrown
+	default:
+		*err = errors.Errorf("verify: %v", thrown)
+	}
+}
