@@ -23,7 +23,8 @@ func (figures) MetricType() string                   { return "figures" }
 func (figures) PrettyPrint(v *tensors.Tensor) string { return v.String() }
 func (figures) Reset(*model.Scope)                   {}
 
-// UpdateGraph builds the vector: loss, energies of data and negatives, norm of the gradient, spread, non-finite chains.
+// UpdateGraph builds the vector: loss, energies of data and negatives, norm of the gradient, spread, non-finite chains,
+// swap rate.
 func (f figures) UpdateGraph(*model.Scope, []*Node, []*Node) *Node {
 	terms, batch := f.t.terms, f.t.batch
 	dtype := dtypes.Float32
@@ -41,7 +42,7 @@ func (f figures) UpdateGraph(*model.Scope, []*Node, []*Node) *Node {
 	if terms.NonFinite != nil {
 		bad = ConvertDType(terms.NonFinite, dtype)
 	}
-	return Stack([]*Node{mean(terms.Loss), mean(terms.Data), mean(terms.Negatives), ConvertDType(f.t.guard.norm, dtype), spread, bad}, 0)
+	return Stack([]*Node{mean(terms.Loss), mean(terms.Data), mean(terms.Negatives), ConvertDType(f.t.guard.norm, dtype), spread, bad, mean(terms.SwapRate)}, 0)
 }
 
 // scatter is the mean squared distance of the rows from their mean.
@@ -51,7 +52,7 @@ func scatter(x *Node) *Node {
 
 // window sums rows of figures.
 type window struct {
-	sum   [6]float64
+	sum   [7]float64
 	steps int
 }
 
@@ -66,7 +67,8 @@ func (w *window) add(v []float32) {
 func (t *training) figuresOf(w *window) TrainProgress {
 	n := float64(w.steps)
 	p := TrainProgress{Step: t.step, Steps: t.last, Elapsed: time.Since(t.began),
-		Loss: w.sum[0] / n, Data: w.sum[1] / n, Negatives: w.sum[2] / n, GradNorm: w.sum[3] / n, Spread: w.sum[4] / n, NonFinite: w.sum[5] / n}
+		Loss: w.sum[0] / n, Data: w.sum[1] / n, Negatives: w.sum[2] / n, GradNorm: w.sum[3] / n, Spread: w.sum[4] / n, NonFinite: w.sum[5] / n,
+		SwapRate: w.sum[6] / n}
 	if t.seeker != nil {
 		p.Epoch = t.step / t.seeker.PerEpoch()
 	}

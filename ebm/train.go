@@ -50,6 +50,7 @@ type TrainProgress struct {
 	GradNorm    float64 // global norm of the gradient, before clipping
 	Spread      float64 // standard deviation of the negatives over that of the data
 	NonFinite   float64 // chains begun anew because they were NaN or infinite, a step
+	SwapRate    float64 // share of swaps accepted between the neighbouring temperatures where it is smallest
 }
 
 // Gap is the energy of the data less that of the negatives: near 0 where the chains keep up with the energy.

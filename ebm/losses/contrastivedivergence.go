@@ -62,26 +62,31 @@ var _ ebm.Loss = ContrastiveDivergence{}
 // Loss builds the loss of a batch; see the type.
 func (l ContrastiveDivergence) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 	l = l.withDefaults(x)
-	from := draw{starts: x, cond: cond, mean: ReduceAllMean, back: func(*Node) {}}
+	from := drawn{starts: x, cond: cond, back: func(*Node) {}}
 	if l.Persistent {
-		from = l.draw(x, rng.Fold(), cond)
+		from = l.buffer().draw("ContrastiveDivergence", x.Graph(), x.Shape(), rng.Fold(), cond)
 	}
-	samples, bad := l.chains(from.starts, rng.Fold(), from.cond)
+	kernel := l.Kernel
+	if l.Clamp > 0 {
+		kernel = clamped{kernel, l.Clamp}
+	}
+	samples, bad := run(l.Energy, kernel, l.Steps, from.starts, rng.Fold(), from.cond)
 	from.back(samples)
 
-	data := l.Energy.Energy(x, cond...)
-	negatives := l.Energy.Energy(samples, from.cond...)
-	loss := Sub(ReduceAllMean(data), from.mean(negatives))
+	terms := ebm.Terms{Data: l.Energy.Energy(x, cond...), Negatives: l.Energy.Energy(samples, from.cond...),
+		Samples: samples, SampleCond: from.cond, NonFinite: bad}
+	if l.Persistent && l.Young > 0 {
+		terms.Weights = grownUp(from.age, l.Young, x.DType())
+	}
+	terms.Loss = Sub(ReduceAllMean(terms.Data), weightedMean(terms.Negatives, terms.Weights))
+	at := Points{Energy: l.Energy, X: x, Cond: cond, Terms: terms}
 	if l.EnergyL2 > 0 {
-		penalty := Add(ReduceAllMean(Square(data)), from.mean(Square(negatives)))
-		loss = Add(loss, MulScalar(penalty, l.EnergyL2))
+		terms.Loss = Add(terms.Loss, EnergyL2{Weight: l.EnergyL2}.Penalty(at))
 	}
 	if l.GradientPenalty > 0 {
-		_, grad := ebm.ValueGrad(l.Energy, x, cond...)
-		n := x.Shape().Dimensions[0]
-		loss = Add(loss, MulScalar(DivScalar(ReduceAllSum(Square(grad)), n), l.GradientPenalty))
+		terms.Loss = Add(terms.Loss, GradientPenalty{Weight: l.GradientPenalty}.Penalty(at))
 	}
-	return ebm.Terms{Loss: loss, Data: data, Negatives: negatives, Samples: samples, NonFinite: bad}
+	return terms
 }
 
 func (l ContrastiveDivergence) withDefaults(x *Node) ContrastiveDivergence {
@@ -118,15 +123,12 @@ func orDefault[T int | float64](v, def T) T {
 	return v
 }
 
-// chains runs the kernel from starts. No gradient flows back through it. A chain that went wrong goes back to its start.
-func (l ContrastiveDivergence) chains(starts *Node, rng *ebm.Rand, cond []*Node) (ends, bad *Node) {
+// run takes steps of a kernel from starts, [n, event...]. No gradient flows back through it. A chain that went wrong goes back to its
+// start, and is counted in bad, a scalar.
+func run(e ebm.Energy, k ebm.Kernel, steps int, starts *Node, rng *ebm.Rand, cond []*Node) (ends, bad *Node) {
 	step := Const(starts.Graph(), int32(0))
-	env := ebm.Env{Energy: l.Energy, Cond: cond, Step: step, Rand: rng.At(step)}
-	kernel := l.Kernel
-	if l.Clamp > 0 {
-		kernel = clamped{kernel, l.Clamp}
-	}
-	state, _ := ebm.Unroll(env, kernel, kernel.Init(env, starts), l.Steps)
+	env := ebm.Env{Energy: e, Cond: cond, Step: step, Rand: rng.At(step)}
+	state, _ := ebm.Unroll(env, k, k.Init(env, starts), steps)
 	ends = StopGradient(state[0])
 	n := ends.Shape().Dimensions[0]
 	finite := ReduceLogicalAnd(IsFinite(Reshape(ends, n, ends.Shape().Size()/n)), -1) // [n]
@@ -146,77 +148,17 @@ func (k clamped) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 	return s, info
 }
 
-// rows spreads one value a row, [n], over a whole shape [n, event...].
-func rows(x *Node, shape shapes.Shape) *Node {
-	for range shape.Rank() - 1 {
-		x = ExpandAxes(x, -1)
-	}
-	return BroadcastToShape(x, shapes.Make(x.DType(), shape.Dimensions...))
-}
-
-// draw is a batch of chains to run.
-type draw struct {
-	starts *Node
-	cond   []*Node
-	mean   func(energies *Node) *Node // over the chains that count
-	back   func(ends *Node)           // puts the chains back where they came from
-}
-
-// draw takes a batch of chains from the buffer. Slot i of the batch comes from the i-th of n equal strata, at one random place
-// in it, the strata turned by a random angle: every slot is as likely, none comes twice.
-func (l ContrastiveDivergence) draw(x *Node, rng *ebm.Rand, cond []*Node) draw {
-	g, n := x.Graph(), x.Shape().Dimensions[0]
-	store := model.GetStore(g)
-	if store == nil {
-		exceptions.Panicf("ContrastiveDivergence: persistent chains need a model.Store: build the loss in a model.Exec or with ebm.Train")
-	}
-	iota := Iota(g, shapes.Make(dtypes.Int32, n), 0)
-	stride := l.Buffer / n
-	slots := Add(Add(MulScalar(iota, int32(stride)), rng.Intn(stride, n)), Reshape(BroadcastToDims(Reshape(rng.Intn(l.Buffer, 1)), n), n))
-	slots = ExpandAxes(Mod(slots, Const(g, int32(l.Buffer))), -1) // [n, 1]
-
-	chains, ages := l.buffer(store, x.Shape()), l.ages(store)
-	stored := Gather(chains.NodeValue(g), slots)
-	age := Gather(ages.NodeValue(g), slots) // [n]: the training steps behind a chain; 0 where a slot has never held one
-	fresh := Equal(age, ZerosLike(age))
-	if l.Fresh > 0 {
-		fresh = Or(fresh, LessThan(rng.Uniform(shapes.Make(dtypes.Float32, n)), Const(g, float32(l.Fresh))))
-	}
-	age = AddScalar(Where(fresh, ZerosLike(age), age), 1)
-	d := draw{starts: Where(rows(fresh, x.Shape()), MulScalar(rng.Normal(x.Shape()), l.Width), stored), mean: ReduceAllMean}
-	if l.Young > 0 {
-		d.mean = grownUp(GreaterThan(age, Const(g, int32(l.Young))))
-	}
-	labels := make([]*model.Variable, len(cond))
-	for i, c := range cond { // a fresh chain takes the conditioning of the batch's row
-		labels[i] = l.labels(store, i, c.Shape())
-		d.cond = append(d.cond, Where(rows(fresh, c.Shape()), c, Gather(labels[i].NodeValue(g), slots)))
-	}
-	d.back = func(ends *Node) {
-		put := func(v *model.Variable, values *Node) {
-			v.SetNodeValue(ScatterUpdate(v.NodeValue(g), slots, values, false, true))
-		}
-		put(chains, ends)
-		put(ages, age)
-		for i, c := range d.cond {
-			put(labels[i], c)
-		}
-	}
-	return d
-}
-
-// grownUp is the mean over the chains that count, or over all where none does yet.
-func grownUp(counts *Node) func(*Node) *Node {
+// grownUp is 1 for the chains that count and 0 for those too young, or 1 for all where none counts yet. ages are [n].
+func grownUp(ages *Node, young int, dtype dtypes.DType) *Node {
+	counts := GreaterThan(ages, Const(ages.Graph(), int32(young)))
 	none := Not(LogicalAny(counts))
-	counts = Or(counts, BroadcastToShape(none, counts.Shape()))
-	return func(energies *Node) *Node {
-		w := ConvertDType(counts, energies.DType())
-		return Div(ReduceAllSum(Mul(w, energies)), ReduceAllSum(w))
-	}
+	return ConvertDType(Or(counts, BroadcastToShape(none, counts.Shape())), dtype)
 }
 
-// bufferScope is where the store holds the persistent chains.
-const bufferScope = "/contrastive_divergence"
+// buffer is where the persistent chains are.
+func (l ContrastiveDivergence) buffer() replayBuffer {
+	return replayBuffer{scope: "/contrastive_divergence", slots: l.Buffer, fresh: l.Fresh, width: l.Width}
+}
 
 var _ ebm.Preparer = ContrastiveDivergence{}
 
@@ -258,57 +200,5 @@ func (l ContrastiveDivergence) Prepare(ctx context.Context, b compute.Backend, s
 	if err != nil {
 		return errors.WithMessage(err, "ContrastiveDivergence: warming up the chains")
 	}
-	if err := l.buffer(store, x.Shape()).SetValue(out.X); err != nil {
-		return err
-	}
-	for i, c := range cond {
-		if err := l.labels(store, i, first.Inputs[i+1].Shape()).SetValue(c); err != nil {
-			return err
-		}
-	}
-	grown := make([]int32, l.Buffer)
-	for i := range grown {
-		grown[i] = int32(l.Young) + 1
-	}
-	return l.ages(store).SetValue(tensors.FromValue(grown))
-}
-
-// repeatRows goes through the rows of t, again and again, until there are n.
-func repeatRows(t *tensors.Tensor, n int) (*tensors.Tensor, error) {
-	rows := t.Shape().Dimensions[0]
-	out := tensors.FromShape(shapes.Make(t.DType(), append([]int{n}, t.Shape().Dimensions[1:]...)...))
-	width := int(t.Shape().ByteSize()) / rows
-	err := out.MutableBytes(func(to []byte) {
-		if e := t.ConstBytes(func(from []byte) {
-			for i := range n {
-				copy(to[i*width:][:width], from[i%rows*width:])
-			}
-		}); e != nil {
-			panic(e)
-		}
-	})
-	return out, err
-}
-
-// defaultBuffer is the number of slots where none is given.
-const defaultBuffer = 1024
-
-// buffer is the variable of the chains, [Buffer, event...].
-func (l ContrastiveDivergence) buffer(store *model.Store, x shapes.Shape) *model.Variable {
-	return l.variable(store, "chains", shapes.Make(x.DType, append([]int{l.Buffer}, x.Dimensions[1:]...)...))
-}
-
-// ages is the number of training steps behind each chain; 0 where a slot holds none.
-func (l ContrastiveDivergence) ages(store *model.Store) *model.Variable {
-	return l.variable(store, "ages", shapes.Make(dtypes.Int32, l.Buffer))
-}
-
-// labels is the i-th conditioning of the chains.
-func (l ContrastiveDivergence) labels(store *model.Store, i int, c shapes.Shape) *model.Variable {
-	return l.variable(store, "cond_"+string(rune('0'+i)), shapes.Make(c.DType, append([]int{l.Buffer}, c.Dimensions[1:]...)...))
-}
-
-func (l ContrastiveDivergence) variable(store *model.Store, name string, shape shapes.Shape) *model.Variable {
-	zero := func(g *Graph, shape shapes.Shape) *Node { return Zeros(g, shape) }
-	return store.VariableWithShape(bufferScope+"/"+name, shape, zero).SetTrainable(false)
+	return l.buffer().fill(store, out.X, cond, l.Young+1)
 }

@@ -6,4 +6,13 @@
 //	SlicedScoreMatching     the same along random directions
 //	DenoisingScoreMatching  the same for data with noise of one level added: one gradient
 //	MultiscaleDenoising     at every level of a ladder, for noise-conditional energies; samplers.AnnealedLangevin samples them
+//	ParallelTemperingCD     persistent chains at several temperatures, which get from mode to mode
+//	EnergyDiscrepancy       data against noisy neighbours; no chains and no derivatives
+//	NoiseContrastive        data against noise of known density; a normalised density
+//
+// Regularisers:
+//
+//	Penalised               any of these with EnergyL2, GradientPenalty or a Penalty of one's own
+//	nn.MLP's SpectralNorm   bounds the slopes of the energy
+//	TrainOptions            has WeightDecay
 package losses
