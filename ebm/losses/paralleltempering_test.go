@@ -11,6 +11,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/datasets"
@@ -53,11 +54,13 @@ func TestParallelTemperingBalancesTheModes(t *testing.T) {
 			"PCD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss {
 				return losses.ContrastiveDivergence{Energy: e, Kernel: k, Persistent: true}
 			},
-			"PT-CD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss { return losses.ParallelTemperingCD{Energy: e, Kernel: k} },
+			"PT-CD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss { return losses.ParallelTemperingCD{Energy: e, Kernel: k, Buffer: 512} },
 		} {
 			store := model.NewStore()
 			report, err := ebm.Train(t.Context(), b, store, loss(twoModes(store), samplers.Langevin{StepSize: ebm.Fixed(.05)}),
-				&datasets.Batches{Data: data, Size: 256}, ebm.TrainOptions{Steps: 300, Schedule: ebm.Linear{Start: .1, End: .001, Steps: 300}})
+				&datasets.Batches{Data: data, Size: 128}, ebm.TrainOptions{Steps: 250, Schedule: ebm.Linear{Start: .3, End: .01, Steps: 250},
+					// Adam would blow gradients of next to nothing up to full steps.
+					Optimizer: optimizer.StochasticGradientDescent().WithDecay(false).Done()})
 			if err != nil {
 				t.Fatalf("%s: %+v", name, err)
 			}
@@ -72,9 +75,9 @@ func TestParallelTemperingBalancesTheModes(t *testing.T) {
 		if math.Abs(weight["CD-10"]-.5) > .05 || weight["PCD-10"] > .1 {
 			t.Errorf("CD and PCD are expected to fail here, with weights near .5 and 0, got %v", weight)
 		}
-		// 1024 chains know the weight to √(¼·¾/1024) = .0135.
-		if math.Abs(weight["PT-CD-10"]-.25) > 5*.0135 {
-			t.Errorf("weight %.3f, want .25 ± %.3f", weight["PT-CD-10"], 5*.0135)
+		// 512 chains know the weight to √(¼·¾/512) = .019.
+		if math.Abs(weight["PT-CD-10"]-.25) > 5*.019 {
+			t.Errorf("weight %.3f, want .25 ± %.3f", weight["PT-CD-10"], 5*.019)
 		}
 	})
 }
@@ -127,13 +130,13 @@ func TestLadderMovesToTheSwapRate(t *testing.T) {
 		for hottest, want := range map[float64][]float64{1e-3: {1, 1. / 3, 1. / 9}, .2: {1, math.Sqrt(.2), .2}} {
 			store := model.NewStore()
 			l := losses.ParallelTemperingCD{Energy: round, Kernel: samplers.HMC{StepSize: ebm.Fixed(.7), Leapfrog: 2}, Steps: 1,
-				Temperatures: 3, Hottest: hottest, SwapRate: .5, Buffer: 1024}
+				Temperatures: 3, Hottest: hottest, SwapRate: .5, Buffer: 512}
 			r := newTrainer(t, b, store, l)
-			x := make([][]float32, 1024)
+			x := make([][]float32, 512)
 			for i := range x {
 				x[i] = []float32{0, 0}
 			}
-			for range 600 {
+			for range 400 {
 				r.run(t, x)
 			}
 			got, err := losses.Ladder(store)
@@ -279,7 +282,7 @@ func TestTemperedTrainingResumes(t *testing.T) {
 			if parts[path] != bytes {
 				t.Errorf("%s differs", path)
 			}
-			if before[path] == bytes {
+			if before[path] == bytes && path != "/energy/output/biases" { // which has no gradient
 				t.Errorf("%s did not change in two steps", path)
 			}
 		}
