@@ -25,7 +25,7 @@ func ExampleParallelTemperingCD() {
 	store := model.NewStore()
 	energy := nn.MLPEnergy(store.Scope("/energy"), 32, 32)
 
-	cd := losses.ParallelTemperingCD{Energy: energy, Kernel: samplers.Langevin{StepSize: ebm.Fixed(0.01)}, Temperatures: 3}
+	cd := losses.ParallelTemperingCD{Energy: energy, Kernel: samplers.Langevin{StepSize: ebm.Fixed(0.01)}, Rungs: 3}
 	must.M1(ebm.Train(context.Background(), b, store, cd, &datasets.Batches{Data: moons, Size: 64}, ebm.TrainOptions{Epochs: 5, ClipNorm: 1}))
 
 	rates := must.M1(losses.SwapRates(store))

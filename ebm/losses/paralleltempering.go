@@ -29,7 +29,7 @@ import (
 // place of the fresh chains of [ContrastiveDivergence]. Choose it where modes are far apart and their weights matter: chains that can't
 // cross between modes leave the weights as they began (CD-k) or drive them apart without end (PCD). It costs K times the steps.
 // Swap rates tell whether the ladder is fine enough: nothing gets across a pair with a rate near 0. With SwapRate the rungs are moved so
-// that each pair has that rate, which brings the hot end closer where K is too few for it. [SwapRates] and [Ladder] read both.
+// that each pair has that rate, which brings the hot end closer where K is too few for it. [SwapRates] and [Betas] read both.
 //
 // Where the energy does not rise far out, hot chains wander off: hold them with the kernel's clamp. x is [n, event...], conditioning
 // [n, ...]; it panics on settings out of range. Chains that become NaN or infinite go back to where they were a training step
@@ -44,10 +44,10 @@ type ParallelTemperingCD struct {
 	Kernel ebm.Kernel // default samplers.Langevin with its defaults; it runs on β·E
 	Steps  int        // k, steps of each chain for each training step. Default 10
 
-	Temperatures int       // K. Default 4
-	Hottest      float64   // β_K. Default 0.1; the rungs between are geometric
-	Betas        []float64 // the ladder, from 1 down; in place of Temperatures and Hottest
-	SwapRate     float64   // moves the ladder to this rate of every pair, β_K never going below its start. Default 0: the ladder stays
+	Rungs    int       // K. Default 4
+	MinBeta  float64   // β_K. Default 0.1; the rungs between are geometric
+	Betas    []float64 // the ladder, from 1 down; in place of Rungs and MinBeta
+	SwapRate float64   // moves the ladder to this rate of every pair, β_K never going below its start. Default 0: the ladder stays
 
 	Buffer int     // slots, a ladder each. Default 1024, or the batch if that is larger; at most 65536
 	Width  float64 // standard deviation of the noise that chains begin from. Default 1, for standardised data
@@ -138,14 +138,14 @@ func rungs(store *model.Store, dtype dtypes.DType, ladder []float64) *model.Vari
 }
 
 // moveLadder widens the spacings log βᵢ/βᵢ₊₁ of pairs that swap more often than the target, narrows the others, and shrinks
-// them all where the last β would go below hottest.
-func moveLadder(betas, rates *Node, target, hottest float64) *Node {
+// them all where the last β would go below the least.
+func moveLadder(betas, rates *Node, target, least float64) *Node {
 	k, g := betas.Shape().Dimensions[0], betas.Graph()
 	logs := Log(betas)
 	spacings := Sub(Slice(logs, AxisRange(0, k-1)), Slice(logs, AxisRange(1)))
 	spacings = Mul(spacings, Exp(MulScalar(AddScalar(rates, -target), ladderGain)))
 	spacings = MaxScalar(spacings, 1e-3) // from 0 there is no way back
-	most := Scalar(g, betas.DType(), -math.Log(hottest))
+	most := Scalar(g, betas.DType(), -math.Log(least))
 	spacings = Mul(spacings, MinScalar(Div(most, ReduceAllSum(spacings)), 1))
 	below := make([]*Node, k)
 	below[0] = ScalarZero(g, betas.DType())
@@ -173,10 +173,10 @@ func SwapRates(store *model.Store) ([]float64, error) {
 	return rates, errors.WithMessage(err, "losses: SwapRates")
 }
 
-// Ladder reads the inverse temperatures of a [ParallelTemperingCD] that moves them to a SwapRate.
-func Ladder(store *model.Store) ([]float64, error) {
+// Betas reads the ladder of a [ParallelTemperingCD] that moves it to a SwapRate.
+func Betas(store *model.Store) ([]float64, error) {
 	betas, err := read(store, temperingScope+"/betas")
-	return betas, errors.WithMessage(err, "losses: Ladder")
+	return betas, errors.WithMessage(err, "losses: Betas")
 }
 
 func (l ParallelTemperingCD) withDefaults(x *Node) (ParallelTemperingCD, []float64) {
@@ -205,13 +205,13 @@ func (l ParallelTemperingCD) withDefaults(x *Node) (ParallelTemperingCD, []float
 // ladder is where the inverse temperatures begin.
 func (l ParallelTemperingCD) ladder() []float64 {
 	if l.Betas == nil {
-		k, hottest := orDefault(l.Temperatures, 4), orDefault(l.Hottest, 0.1)
-		if k < 2 || !(hottest > 0 && hottest < 1) {
-			exceptions.Panicf("ParallelTemperingCD: Temperatures must be at least 2 and Hottest in (0, 1), got %d and %g", k, hottest)
+		k, last := orDefault(l.Rungs, 4), orDefault(l.MinBeta, 0.1)
+		if k < 2 || !(last > 0 && last < 1) {
+			exceptions.Panicf("ParallelTemperingCD: Rungs must be at least 2 and MinBeta in (0, 1), got %d and %g", k, last)
 		}
 		betas := make([]float64, k)
 		for i := range betas {
-			betas[i] = math.Pow(hottest, float64(i)/float64(k-1))
+			betas[i] = math.Pow(last, float64(i)/float64(k-1))
 		}
 		return betas
 	}
@@ -219,9 +219,9 @@ func (l ParallelTemperingCD) ladder() []float64 {
 	for i := 1; i < len(l.Betas); i++ {
 		good = good && l.Betas[i] < l.Betas[i-1]
 	}
-	if !good || l.Temperatures != 0 || l.Hottest != 0 {
-		exceptions.Panicf("ParallelTemperingCD: Betas must go down from 1 and stay positive, with Temperatures and Hottest left out, got %v, %d and %g",
-			l.Betas, l.Temperatures, l.Hottest)
+	if !good || l.Rungs != 0 || l.MinBeta != 0 {
+		exceptions.Panicf("ParallelTemperingCD: Betas must go down from 1 and stay positive, with Rungs and MinBeta left out, got %v, %d and %g",
+			l.Betas, l.Rungs, l.MinBeta)
 	}
 	return l.Betas
 }

@@ -54,7 +54,9 @@ func TestParallelTemperingBalancesTheModes(t *testing.T) {
 			"PCD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss {
 				return losses.ContrastiveDivergence{Energy: e, Kernel: k, Persistent: true}
 			},
-			"PT-CD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss { return losses.ParallelTemperingCD{Energy: e, Kernel: k, Buffer: 512} },
+			"PT-CD-10": func(e ebm.Energy, k ebm.Kernel) ebm.Loss {
+				return losses.ParallelTemperingCD{Energy: e, Kernel: k, Buffer: 512}
+			},
 		} {
 			store := model.NewStore()
 			report, err := ebm.Train(t.Context(), b, store, loss(twoModes(store), samplers.Langevin{StepSize: ebm.Fixed(.05)}),
@@ -117,7 +119,7 @@ func TestTemperedChainsKeepTheirDensities(t *testing.T) {
 		for i, rate := range rates { // a mean over 60 steps, the first of which are no equilibrium
 			near(t, fmt.Sprintf("swap rate of pair %d", i), rate, 2*betas[i+1]/(betas[i]+betas[i+1]), .03)
 		}
-		if _, err := losses.Ladder(store); err == nil || !strings.Contains(err.Error(), "losses: Ladder: the store has no /parallel_tempering/betas") {
+		if _, err := losses.Betas(store); err == nil || !strings.Contains(err.Error(), "losses: Betas: the store has no /parallel_tempering/betas") {
 			t.Errorf("a ladder that does not move is in the store? got the error %v", err)
 		}
 	})
@@ -130,7 +132,7 @@ func TestLadderMovesToTheSwapRate(t *testing.T) {
 		for hottest, want := range map[float64][]float64{1e-3: {1, 1. / 3, 1. / 9}, .2: {1, math.Sqrt(.2), .2}} {
 			store := model.NewStore()
 			l := losses.ParallelTemperingCD{Energy: round, Kernel: samplers.HMC{StepSize: ebm.Fixed(.7), Leapfrog: 2}, Steps: 1,
-				Temperatures: 3, Hottest: hottest, SwapRate: .5, Buffer: 512}
+				Rungs: 3, MinBeta: hottest, SwapRate: .5, Buffer: 512}
 			r := newTrainer(t, b, store, l)
 			x := make([][]float32, 512)
 			for i := range x {
@@ -139,7 +141,7 @@ func TestLadderMovesToTheSwapRate(t *testing.T) {
 			for range 400 {
 				r.run(t, x)
 			}
-			got, err := losses.Ladder(store)
+			got, err := losses.Betas(store)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +264,7 @@ func TestTemperedTrainingResumes(t *testing.T) {
 		train := func(steps int, dir string) map[string]string {
 			store := model.NewStore()
 			l := losses.ParallelTemperingCD{Energy: nn.MLPEnergy(store.Scope("/energy"), 8), Kernel: samplers.Langevin{StepSize: ebm.Fixed(.01)},
-				Steps: 2, Temperatures: 3, SwapRate: .3, Buffer: 40}
+				Steps: 2, Rungs: 3, SwapRate: .3, Buffer: 40}
 			_, err := ebm.Train(t.Context(), b, store, l, &datasets.Batches{Data: data, Size: 32}, ebm.TrainOptions{Steps: steps, Checkpoint: dir})
 			if err != nil {
 				t.Fatalf("%+v", err)
@@ -294,16 +296,16 @@ func TestTemperedTrainingResumes(t *testing.T) {
 
 func TestTemperingSettingsOutOfRange(t *testing.T) {
 	cases := map[string]func(l *losses.ParallelTemperingCD){
-		"Energy is nil":                                                     func(l *losses.ParallelTemperingCD) { l.Energy = nil },
-		"Steps must be positive, got -1":                                    func(l *losses.ParallelTemperingCD) { l.Steps = -1 },
-		"Buffer must be from the batch size 2 to 65536, got 1":              func(l *losses.ParallelTemperingCD) { l.Buffer = 1 },
-		"Width must be a finite number and positive, got NaN":               func(l *losses.ParallelTemperingCD) { l.Width = math.NaN() },
-		"SwapRate must be in [0, 1), got 1":                                 func(l *losses.ParallelTemperingCD) { l.SwapRate = 1 },
-		"at least 2 and Hottest in (0, 1), got 1 and 0.1":                   func(l *losses.ParallelTemperingCD) { l.Temperatures = 1 },
-		"at least 2 and Hottest in (0, 1), got 4 and 1.5":                   func(l *losses.ParallelTemperingCD) { l.Hottest = 1.5 },
-		"stay positive, with Temperatures and Hottest left out, got [0.9 0": func(l *losses.ParallelTemperingCD) { l.Betas = []float64{.9, 0} },
-		"Hottest left out, got [1 1], 0 and 0":                              func(l *losses.ParallelTemperingCD) { l.Betas = []float64{1, 1} },
-		"Hottest left out, got [1 0.5], 2 and 0":                            func(l *losses.ParallelTemperingCD) { l.Betas, l.Temperatures = []float64{1, .5}, 2 },
+		"Energy is nil":                                              func(l *losses.ParallelTemperingCD) { l.Energy = nil },
+		"Steps must be positive, got -1":                             func(l *losses.ParallelTemperingCD) { l.Steps = -1 },
+		"Buffer must be from the batch size 2 to 65536, got 1":       func(l *losses.ParallelTemperingCD) { l.Buffer = 1 },
+		"Width must be a finite number and positive, got NaN":        func(l *losses.ParallelTemperingCD) { l.Width = math.NaN() },
+		"SwapRate must be in [0, 1), got 1":                          func(l *losses.ParallelTemperingCD) { l.SwapRate = 1 },
+		"at least 2 and MinBeta in (0, 1), got 1 and 0.1":            func(l *losses.ParallelTemperingCD) { l.Rungs = 1 },
+		"at least 2 and MinBeta in (0, 1), got 4 and 1.5":            func(l *losses.ParallelTemperingCD) { l.MinBeta = 1.5 },
+		"stay positive, with Rungs and MinBeta left out, got [0.9 0": func(l *losses.ParallelTemperingCD) { l.Betas = []float64{.9, 0} },
+		"MinBeta left out, got [1 1], 0 and 0":                       func(l *losses.ParallelTemperingCD) { l.Betas = []float64{1, 1} },
+		"MinBeta left out, got [1 0.5], 2 and 0":                     func(l *losses.ParallelTemperingCD) { l.Betas, l.Rungs = []float64{1, .5}, 2 },
 	}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for text, change := range cases {
