@@ -31,7 +31,7 @@ import (
 // what training sees: sample for about as long. In T training steps a slot gets T·n/Buffer of them; let that be several times 1/Fresh.
 //
 // Choose CD-k for a quick look; it never sees what lies far from the data. Choose persistent chains for samples that hold up when
-// they start from noise.
+// they start from noise, [ParallelTemperingCD] where modes are too far apart for chains to cross.
 //
 // x is [n, event...]; conditioning, if any, [n, ...]. It panics on settings out of range. Chains that become NaN or infinite are
 // begun anew and counted in Terms.NonFinite.

@@ -17,7 +17,7 @@ import (
 //
 // ξ is one for all M and takes x to a point y; each ξ'ⱼ draws what else might have been taken to y. With w = 1, L is the cross-entropy
 // of telling x from its neighbours when y is known, and least where exp(−E) is the data's density up to a factor, for every M. For
-// other w that holds as M → ∞, where L becomes the energy discrepancy: t/2 times score matching for small t, the likelihood for
+// other w that holds as M → ∞, where L becomes the energy discrepancy: t times score matching for small t, the likelihood for
 // large t.
 //
 // Choose it first in a few dimensions: it is quick and stable, and weighs separate modes right where √t reaches from one to the next. In

@@ -182,7 +182,8 @@ func TestDistanceErrors(t *testing.T) {
 		"SlicedWasserstein: Projections = -1": SlicedWasserstein{Projections: -1},
 		"MMD: Bandwidths[1] = 0":              MMD{Bandwidths: []float64{1, 0}},
 		"MMD: Bandwidths[0] = NaN":            MMD{Bandwidths: []float64{math.NaN()}},
-		"MMD: Bandwidths is empty":            MMD{Bandwidths: []float64{}},
+		"MMD: Bandwidths[0] = 1e-300, want a positive number whose square is one too": MMD{Bandwidths: []float64{1e-300}},
+		"MMD: Bandwidths is empty": MMD{Bandwidths: []float64{}},
 	} {
 		_, err := d.Between(x, x, 2)
 		wantErr(t, err, says)

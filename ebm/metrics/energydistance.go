@@ -10,7 +10,10 @@ import "math"
 // doi:10.1016/j.jspi.2013.03.018.
 type EnergyDistance struct{}
 
-var _ Distance = EnergyDistance{}
+var (
+	_ Distance = EnergyDistance{}
+	_ splitter = EnergyDistance{}
+)
 
 // Between is the energy distance of x [n, dim] and y [m, dim].
 func (EnergyDistance) Between(x, y []float32, dim int) (float64, error) {
@@ -19,4 +22,12 @@ func (EnergyDistance) Between(x, y []float32, dim int) (float64, error) {
 	}
 	cross := meanPairs(x, y, dim, math.Sqrt)
 	return math.Sqrt(max(0, 2*cross-meanPairs(x, x, dim, math.Sqrt)-meanPairs(y, y, dim, math.Sqrt))), nil
+}
+
+func (EnergyDistance) splits(z []float32, dim, n int) (func(inX []bool) float64, error) {
+	p, nx, ny := newPairs(z, dim, math.Sqrt), float64(n), float64(len(z)/dim-n)
+	return func(inX []bool) float64 {
+		xx, yy, xy := p.sums(inX)
+		return math.Sqrt(max(0, 2*xy/(nx*ny)-xx/(nx*nx)-yy/(ny*ny)))
+	}, nil
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"slices"
 
 	"github.com/pkg/errors"
 )
@@ -59,24 +60,20 @@ func floor(d Distance, dim, pairs int, pair func(p int) (x, y []float32, err err
 	if pairs < 1 {
 		return Noise{}, errors.Errorf("Floor: pairs = %d, want at least 1", pairs)
 	}
-	out := Noise{Pairs: pairs}
-	var squares float64 // of deviations, by Welford's update
-	for p := range pairs {
+	values := make([]float64, pairs)
+	for p := range values {
 		x, y, err := pair(p)
 		if err != nil {
 			return Noise{}, err
 		}
-		v, err := d.Between(x, y, dim)
-		if err != nil {
+		if values[p], err = d.Between(x, y, dim); err != nil {
 			return Noise{}, err
 		}
-		old := out.Mean
-		out.Mean += (v - old) / float64(p+1)
-		squares += (v - old) * (v - out.Mean)
-		out.Max = max(out.Max, v)
 	}
-	if pairs > 1 {
-		out.Std = math.Sqrt(squares / float64(pairs-1))
-	}
-	return out, nil
+	return noise(values), nil
+}
+
+func noise(values []float64) Noise {
+	mean, variance := meanVar(values)
+	return Noise{Mean: mean, Std: math.Sqrt(variance), Max: slices.Max(values), Pairs: len(values)}
 }

@@ -1,11 +1,6 @@
 package metrics
 
-import (
-	"math"
-	"slices"
-
-	"github.com/pkg/errors"
-)
+import "math"
 
 // RHat is the rank-normalised split R̂ of every coordinate of the chains x [chains, draws, dim]:
 //
@@ -14,23 +9,16 @@ import (
 // with W the mean variance of the half chains of N draws and B the variance of their means. It is taken once of the ranks (do the
 // chains agree in location?) and once of the ranks of |x − median| (in spread?), and the larger counts. Near 1 when the chains
 // have forgotten where they started; above 1.01 they have not. +Inf when every half chain stands still, but not at one place.
-// At least 4 draws a chain; all draws equal is an error.
+// At least 4 draws a chain; all draws equal is an error. One chain is judged by its halves. For thousands of chains of a few
+// draws take NestedRHat.
 //
 // A. Vehtari et al. (2021), Rank-normalization, folding, and localization: an improved R̂, Bayesian Analysis 16, arXiv:1903.08008.
 func RHat(x []float32, chains, dim int) ([]float64, error) {
-	draws, err := checkChains("RHat", x, chains, dim)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float64, dim)
-	for j := range out {
-		parts := splitChains(x, chains, draws, dim, j)
-		if constant(parts) {
-			return nil, errors.Errorf("RHat: x is constant in coordinate %d", j)
-		}
-		out[j] = max(rHat(rankNormal(parts)), rHat(rankNormal(fold(parts, median(x, dim, j)))))
-	}
-	return out, nil
+	return perCoordinate("RHat", x, chains, dim, rankRHat)
+}
+
+func rankRHat(parts [][]float64) float64 {
+	return max(rHat(rankNormal(halves(parts))), rHat(rankNormal(halves(fold(parts)))))
 }
 
 func rHat(parts [][]float64) float64 {
@@ -40,26 +28,4 @@ func rHat(parts [][]float64) float64 {
 	n := float64(len(parts[0]))
 	within, between := variances(parts)
 	return math.Sqrt((n-1)/n + between/within)
-}
-
-// fold replaces every draw by its distance from the median.
-func fold(parts [][]float64, median float64) [][]float64 {
-	out := make([][]float64, len(parts))
-	for c, part := range parts {
-		out[c] = make([]float64, len(part))
-		for t, v := range part {
-			out[c][t] = math.Abs(v - median)
-		}
-	}
-	return out
-}
-
-// median of one coordinate over all draws.
-func median(x []float32, dim, coordinate int) float64 {
-	all := make([]float64, 0, len(x)/dim)
-	for i := coordinate; i < len(x); i += dim {
-		all = append(all, float64(x[i]))
-	}
-	slices.Sort(all)
-	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }

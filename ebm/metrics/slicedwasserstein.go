@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -21,27 +22,78 @@ type SlicedWasserstein struct {
 	Seed        uint64 // of the directions; leave it, so that results can be compared
 }
 
-var _ Distance = SlicedWasserstein{}
+var (
+	_ Distance = SlicedWasserstein{}
+	_ splitter = SlicedWasserstein{}
+)
 
 // Between is SW₂ of x [n, dim] and y [m, dim].
 func (s SlicedWasserstein) Between(x, y []float32, dim int) (float64, error) {
-	count := s.Projections
-	if count == 0 {
-		count = 512
-	}
-	if count < 1 {
+	if s.Projections < 0 {
 		return 0, errors.Errorf("SlicedWasserstein: Projections = %d, want at least 1", s.Projections)
 	}
 	if err := checkPair("SlicedWasserstein", x, y, dim); err != nil {
 		return 0, err
 	}
-	if dim == 1 {
-		count = 1 // both directions give the same
+	directions := s.directions(dim)
+	squares := make([]float64, len(directions))
+	parallel(len(directions), func(p int) {
+		a, b := project(x, directions[p]), project(y, directions[p])
+		slices.Sort(a)
+		slices.Sort(b)
+		squares[p] = wasserstein1D(a, b)
+	})
+	return rootMean(squares), nil
+}
+
+// splits sorts the pooled projections once; a walk through them then gives those of each side in order.
+func (s SlicedWasserstein) splits(z []float32, dim, n int) (func(inX []bool) float64, error) {
+	directions, total := s.directions(dim), len(z)/dim
+	values, orders := make([][]float64, len(directions)), make([][]int32, len(directions))
+	parallel(len(directions), func(p int) {
+		v, order := project(z, directions[p]), make([]int32, total)
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortFunc(order, func(i, j int32) int { return cmp.Compare(v[i], v[j]) })
+		slices.Sort(v)
+		values[p], orders[p] = v, order
+	})
+	return func(inX []bool) float64 {
+		squares := make([]float64, len(directions))
+		marks := make([]int, total) // 1 for x
+		for i, in := range inX {
+			if in {
+				marks[i] = 1
+			}
+		}
+		a, b := make([]float64, n+1), make([]float64, total-n+1)
+		for p, order := range orders {
+			ka, kb := 0, 0
+			for k, i := range order { // written to both and kept in one: no branch to mispredict
+				a[ka], b[kb] = values[p][k], values[p][k]
+				ka += marks[i]
+				kb += 1 - marks[i]
+			}
+			squares[p] = wasserstein1D(a[:n], b[:total-n])
+		}
+		return rootMean(squares)
+	}, nil
+}
+
+// directions of the unit sphere; one on a line, where both give the same.
+func (s SlicedWasserstein) directions(dim int) [][]float64 {
+	count := s.Projections
+	if count == 0 {
+		count = 512
 	}
-	directions := make([]float64, count*dim)
+	if dim == 1 {
+		count = 1
+	}
+	directions := make([][]float64, count)
 	rng := newRand(s.Seed)
-	for p := range count {
-		direction := directions[p*dim : (p+1)*dim]
+	for p := range directions {
+		direction := make([]float64, dim)
 		var norm float64
 		for norm == 0 {
 			for k := range direction {
@@ -52,20 +104,20 @@ func (s SlicedWasserstein) Between(x, y []float32, dim int) (float64, error) {
 		for k := range direction {
 			direction[k] /= norm
 		}
+		directions[p] = direction
 	}
-	squares := make([]float64, count)
-	parallel(count, func(p int) {
-		direction := directions[p*dim : (p+1)*dim]
-		squares[p] = wasserstein1D(project(x, direction), project(y, direction))
-	})
+	return directions
+}
+
+func rootMean(squares []float64) float64 {
 	var sum float64
 	for _, v := range squares {
 		sum += v
 	}
-	return math.Sqrt(sum / float64(count)), nil
+	return math.Sqrt(sum / float64(len(squares)))
 }
 
-// project gives the sorted projections.
+// project gives the projections.
 func project(x []float32, direction []float64) []float64 {
 	dim := len(direction)
 	out := make([]float64, len(x)/dim)
@@ -74,7 +126,6 @@ func project(x []float32, direction []float64) []float64 {
 			out[i] += w * float64(x[i*dim+k])
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
