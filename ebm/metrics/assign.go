@@ -84,7 +84,7 @@ func assign(cost []float64, n int) []int {
 func scalePrices(cost []float64, n int, v []float64) {
 	spread := slices.Max(cost) - slices.Min(cost)
 	rowOf, free := make([]int, n), make([]int, 0, n)
-	for eps := spread / scaleFrom; eps > spread*scaleTo; eps /= scaleBy {
+	for eps := spread / 2; eps > 1e-4*spread; eps /= 5 { // of the factors tried, the quickest on clustered and collapsed samples
 		free = free[:0]
 		for i := range n {
 			rowOf[i] = -1
@@ -104,7 +104,6 @@ func scalePrices(cost []float64, n int, v []float64) {
 					}
 				}
 			}
-			bids++
 			if n == 1 {
 				return
 			}
@@ -116,9 +115,6 @@ func scalePrices(cost []float64, n int, v []float64) {
 		}
 	}
 }
-
-var scaleFrom, scaleTo, scaleBy = 2.0, 1e-4, 5.0
-var bids int
 
 // reduceRows lets every free row bid for its best column, twice over: the price falls to what makes the second best as good, and
 // the row that is pushed out bids next. It returns the rows that stay free.
