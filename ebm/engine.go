@@ -20,9 +20,9 @@ type engine struct {
 	x    shapes.Shape
 	mesh *distributed.DeviceMesh // nil on one device
 
-	start, initial, loop, chunked, single, summed *model.Exec
-	sharded                                       *Exec             // the loop on several devices
-	weights                                       []*tensors.Tensor // the devices' copies while that loop runs
+	start, initial, loop, chunked, single, summed, stops *model.Exec
+	sharded                                              *Exec             // the loop on several devices
+	weights                                              []*tensors.Tensor // the devices' copies while that loop runs
 }
 
 // engine finds or makes the engine for a request.
@@ -73,7 +73,7 @@ func (e *engine) goodDevices() int {
 }
 
 func (e *engine) finalize() {
-	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.chunked, e.single, e.summed} {
+	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.chunked, e.single, e.summed, e.stops} {
 		if exec != nil {
 			exec.Finalize()
 		}
@@ -135,43 +135,85 @@ func arguments(head []any, tail ...[]*tensors.Tensor) []any {
 	return head
 }
 
-// steps takes n steps from the state, of which the first has number `first`.
-func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, error) {
+// steps takes n steps from the state, of which the first has number `first`; fewer where all chains stop before. It tells the
+// number of the step that comes next.
+func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, int, error) {
 	if e.s.chunk == 0 {
 		return e.loopSteps(key, state, cond, first, n)
 	}
-	for done := 0; done < n; {
+	step := first
+	for step < first+n {
 		slot, size := &e.chunked, e.s.chunk
-		if n-done < size {
+		if first+n-step < size {
 			slot, size = &e.single, 1
 		}
 		exec, err := e.exec(slot, func(in []*Node) []*Node { return e.plan.chunkGraph(e.s.energy, e.s.kernel, size, in) })
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		next, err := exec.Call(arguments([]any{int32(first + done), key}, state, cond)...)
+		out, err := exec.Call(arguments([]any{int32(step), key}, state, cond)...)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		if done > 0 { // these are ours; those we were given are the caller's
+		if step > first { // these are ours; those we were given are the caller's
 			release(state)
 		}
-		state, done = next, done+size
+		due := step + size
+		step, state = takeStep(out), out[1:]
+		if step < due {
+			break
+		}
 	}
-	return state, nil
+	return state, step, nil
 }
 
 // loopSteps takes the steps as one While, on one device or several.
-func (e *engine) loopSteps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, error) {
+func (e *engine) loopSteps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, int, error) {
 	args := arguments([]any{int32(first), int32(first + n), key}, state, cond)
+	var out []*tensors.Tensor
 	if e.mesh != nil {
-		return e.shardedSteps(args, len(state))
+		var err error
+		if out, err = e.shardedSteps(args, len(state)); err != nil {
+			return nil, 0, err
+		}
+	} else {
+		exec, err := e.exec(&e.loop, func(in []*Node) []*Node { return e.plan.loopGraph(e.s.energy, e.s.kernel, in) })
+		if err != nil {
+			return nil, 0, err
+		}
+		if out, err = exec.Call(args...); err != nil {
+			return nil, 0, err
+		}
 	}
-	exec, err := e.exec(&e.loop, func(in []*Node) []*Node { return e.plan.loopGraph(e.s.energy, e.s.kernel, in) })
+	return out[1:], takeStep(out), nil
+}
+
+// takeStep reads and frees the step number, the first of the outputs.
+func takeStep(out []*tensors.Tensor) int {
+	step := int(tensors.ToScalar[int32](out[0]))
+	release(out[:1])
+	return step
+}
+
+// stopped tells whether all chains have stopped, and how many steps each has taken.
+func (e *engine) stopped(state []*tensors.Tensor) (all bool, steps []int, err error) {
+	exec, err := e.exec(&e.stops, func(in []*Node) []*Node {
+		_, steps := e.plan.stopper.Stopped(in)
+		return []*Node{Identity(e.plan.ended(in)), Identity(steps)}
+	})
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
-	return exec.Call(args...)
+	out, err := exec.Call(arguments(nil, state)...)
+	if err != nil {
+		return false, nil, err
+	}
+	defer release(out)
+	counts, err := tensors.CopyFlatData[int32](out[1])
+	for _, n := range counts {
+		steps = append(steps, int(n))
+	}
+	return tensors.ToScalar[bool](out[0]), steps, err
 }
 
 // release frees tensors at once: the garbage collector would free their device memory only when it next runs.

@@ -11,11 +11,20 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
+// Stopper is a kernel whose chains stop by themselves, each when its time has come: further steps leave all of its state as it
+// is, bit by bit. Where all have stopped, a [Sampler] ends the run, with the samples that all the steps would have given.
+type Stopper interface {
+	Kernel
+	// Stopped tells which chains have stopped, [n] Bool, and how many steps each has taken, [n] Int32.
+	Stopped(s State) (stopped, steps *Node)
+}
+
 // plan is what the driver must know of a kernel before it can build its loop: found by tracing one step.
 type plan struct {
 	weights []*model.Variable // what the energy reads, in a fixed order
 	state   []shapes.Shape
-	accepts bool // whether the kernel reports an acceptance probability
+	accepts bool    // whether the kernel reports an acceptance probability
+	stopper Stopper // the kernel, if its chains may stop, else nil
 }
 
 // trace builds Init and one Step into a graph that is thrown away. A kernel that fails does so here, with its
@@ -49,6 +58,14 @@ func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.S
 	}
 	if a := info.Accept; a != nil && (a.Rank() != 1 || a.Shape().Dimensions[0] != x.Dimensions[0] || a.DType() != x.DType) {
 		exceptions.Panicf("Kernel %T: Info.Accept must be one %s a chain, [%d], got %s", k, x.DType, x.Dimensions[0], a.Shape())
+	}
+	if p.stopper, _ = k.(Stopper); p.stopper != nil {
+		stopped, steps := p.stopper.Stopped(after)
+		for i, got := range []shapes.Shape{stopped.Shape(), steps.Shape()} {
+			if want := shapes.Make([]dtypes.DType{dtypes.Bool, dtypes.Int32}[i], x.Dimensions[0]); !got.Equal(want) {
+				exceptions.Panicf("Kernel %T: result %d of Stopped must be %s, got %s", k, i, want, got)
+			}
+		}
 	}
 	for v := range store.IterVariables() {
 		if v.InUseByGraph(g) {
@@ -86,9 +103,15 @@ func (p *plan) step(e Energy, k Kernel, c carry, step *Node) carry {
 	return c
 }
 
+// ended is whether all chains have stopped: a scalar Bool.
+func (p *plan) ended(s State) *Node {
+	stopped, _ := p.stopper.Stopped(s)
+	return ReduceLogicalAnd(stopped)
+}
+
 // loopGraph builds steps first, …, last−1 as one While, alone in its graph. On XLA a body captures nothing, so the
 // weights go through the loop as state, and the energy's variables are bound to them while the body is built.
-// inputs: first, last, then the carry. Outputs: accept and the state.
+// inputs: first, last, then the carry. Outputs: the step after the last one taken, accept and the state.
 func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
 	g := inputs[0].Graph()
 	all := append([]*Node{}, inputs...)
@@ -114,21 +137,32 @@ func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
 			defer v.SetNodeValue(outer)
 		}
 		next := p.step(e, k, p.unpack(ps[2:len(inputs)]), ps[0])
-		out := append([]*Node{AddScalar(ps[0], 1), ps[1]}, next.pack()...)
+		step, last := AddScalar(ps[0], 1), ps[1]
+		if p.stopper != nil { // the condition may hold no reducer and no constant, so the body tells it that the end has come
+			last = Where(p.ended(next.state), step, last)
+		}
+		out := append([]*Node{step, last}, next.pack()...)
 		return append(out, ps[len(inputs):]...)
 	})
 	results := While(cond, body, all...)
-	return results[3 : 4+len(p.state)]
+	return append([]*Node{results[0]}, results[3:4+len(p.state)]...)
 }
 
 // chunkGraph builds n steps in line, for backends whose While can't hold a gradient.
-// inputs: first, then the carry. Outputs: accept and the state.
+// inputs: first, then the carry. Outputs: the step after the last one taken, accept and the state.
 func (p *plan) chunkGraph(e Energy, k Kernel, n int, inputs []*Node) []*Node {
-	c := p.unpack(inputs[1:])
+	c, after := p.unpack(inputs[1:]), AddScalar(inputs[0], int32(n))
 	for i := range n {
-		c = p.step(e, k, c, AddScalar(inputs[0], int32(i)))
+		step := AddScalar(inputs[0], int32(i))
+		next := p.step(e, k, c, step)
+		if p.stopper != nil { // a step after the end leaves the state as it is; nor does it count
+			ended := p.ended(c.state)
+			next.accept = Where(ended, c.accept, next.accept)
+			after = Where(ended, Min(after, step), after)
+		}
+		c = next
 	}
-	out := append([]*Node{c.accept}, c.state...)
+	out := append([]*Node{after, c.accept}, c.state...)
 	for i, node := range out {
 		out[i] = Identity(node) // the Go backend fails where the last node needed precedes an unused parameter
 	}

@@ -22,7 +22,7 @@ type Options struct {
 	Data  *tensors.Tensor   // [rows, event...]: each chain begins at a row drawn at random
 	Cond  []*tensors.Tensor // conditioning, Chains rows each
 
-	Steps  int    // steps to take after BurnIn; at least 1
+	Steps  int    // steps to take after BurnIn; at least 1. Fewer are taken where the kernel stops all chains before (Stopper)
 	BurnIn int    // steps to take first and leave out of every figure. Default 0
 	Thin   int    // keep every Thin-th step's position and summary. Default 1
 	Seed   uint64 // of all noise
@@ -46,7 +46,7 @@ type Progress struct {
 
 // Summary holds figures over the chains, one row for each step kept.
 type Summary struct {
-	Step      []int       // number of steps done
+	Step      []int       // number of steps done; the last row of a run that ended by itself is that of its end
 	Mean      [][]float64 // over the chains, for each number of the event
 	Var       [][]float64 // population variance over the chains
 	Energy    []float64   // mean over the chains
@@ -60,6 +60,7 @@ type Samples struct {
 	Trajectory *tensors.Tensor // [Chains, kept, event...], where asked for; the start is not in it
 	Summary    *Summary        // where asked for
 	Accept     float64         // mean acceptance after burn-in; NaN where the kernel accepts everything
+	Steps      []int           // steps that each chain took before it stopped, or so far, since its start; nil where the kernel is no Stopper
 	Checkpoint *Checkpoint     // from which another run can go on, bit by bit as if it had never stopped
 }
 

@@ -114,6 +114,7 @@ type run struct {
 	began  time.Time
 	piece  int  // steps to take in one call, so that it lasts a fraction of a second
 	ours   bool // whether state is ours to free
+	ended  bool // whether every chain has stopped by itself
 }
 
 // begin finds or makes the engine and starts the chains.
@@ -129,7 +130,7 @@ func (s *Sampler) begin(r *request) (*run, error) {
 		}
 		u.step = r.Resume.Step
 		u.state = append([]*tensors.Tensor{zeros(r.x)}, r.Resume.State...)
-		return u, nil
+		return u, u.lookForEnd()
 	}
 	x := r.Start
 	switch {
@@ -146,7 +147,7 @@ func (s *Sampler) begin(r *request) (*run, error) {
 		return nil, err
 	}
 	u.state = append([]*tensors.Tensor{zeros(r.x)}, state...)
-	return u, nil
+	return u, u.lookForEnd()
 }
 
 // zeros is the acceptance sum of chains that have not moved.
@@ -154,7 +155,16 @@ func zeros(x shapes.Shape) *tensors.Tensor {
 	return tensors.FromShape(shapes.Make(x.DType, x.Dimensions[0]))
 }
 
-// all takes the steps: burn-in, then Steps in blocks of Thin where something is kept at each, else in one.
+// lookForEnd sees whether all chains have stopped, which only those of a Stopper do.
+func (u *run) lookForEnd() (err error) {
+	if u.engine.plan.stopper != nil {
+		u.ended, u.out.Steps, err = u.engine.stopped(u.state[1:])
+	}
+	return err
+}
+
+// all takes the steps: burn-in, then Steps in blocks of Thin where something is kept at each, else in one. Where all chains stop,
+// so does it; the row of that block is the last.
 func (u *run) all(ctx context.Context) (*Samples, error) {
 	u.began = time.Now()
 	first := u.step
@@ -169,7 +179,8 @@ func (u *run) all(ctx context.Context) (*Samples, error) {
 		block = u.Thin
 	}
 	var sinceRow float64 // acceptance summed before the row under way
-	for err == nil && u.step+block <= total {
+	for err == nil && u.step+block <= total && !u.ended {
+		before := u.step
 		if err = u.advance(ctx, first, u.step+block, total); err != nil {
 			break
 		}
@@ -181,7 +192,7 @@ func (u *run) all(ctx context.Context) (*Samples, error) {
 			kept = append(kept, x)
 		}
 		if u.Summaries {
-			if sinceRow, err = u.summarize(sinceRow); err != nil {
+			if sinceRow, err = u.summarize(sinceRow, u.step-before); err != nil {
 				break
 			}
 		}
@@ -198,22 +209,29 @@ func (u *run) all(ctx context.Context) (*Samples, error) {
 	return u.out, err
 }
 
-// advance takes steps until `to`, in pieces of a fraction of a second, reporting and listening to ctx in between.
+// advance takes steps until `to`, or until all chains have stopped, in pieces of a fraction of a second, reporting and listening
+// to ctx in between.
 func (u *run) advance(ctx context.Context, first, to, total int) error {
-	for u.step < to {
+	for u.step < to && !u.ended {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		n := min(u.piece, to-u.step)
 		start := time.Now()
-		next, err := u.engine.steps(u.key, u.state, u.Cond, u.step, n)
+		next, step, err := u.engine.steps(u.key, u.state, u.Cond, u.step, n)
 		if err != nil {
 			return err
 		}
 		if u.ours {
 			release(u.state)
 		}
-		u.state, u.step, u.ours = next, u.step+n, true
+		u.state, u.step, u.ours = next, step, true
+		if err := u.lookForEnd(); err != nil {
+			return err
+		}
+		if u.ended {
+			total = u.step // as far as it goes
+		}
 		if took := time.Since(start); took < 100*time.Millisecond && n == u.piece {
 			u.piece *= 2
 		} else if took > 400*time.Millisecond && u.piece > 1 {
@@ -248,8 +266,8 @@ func (u *run) report(first, total int) error {
 	return nil
 }
 
-// summarize adds a row; it takes and returns the acceptance summed so far, mean over the chains.
-func (u *run) summarize(before float64) (float64, error) {
+// summarize adds a row, of the given number of steps; it takes and returns the acceptance summed so far, mean over the chains.
+func (u *run) summarize(before float64, steps int) (float64, error) {
 	if u.out.Summary == nil {
 		u.out.Summary = &Summary{}
 	}
@@ -263,7 +281,7 @@ func (u *run) summarize(before float64) (float64, error) {
 		if total, err = meanOf(u.state[0]); err != nil {
 			return 0, err
 		}
-		accept = (total - before) / float64(u.Thin)
+		accept = (total - before) / float64(steps)
 	}
 	sum.Step = append(sum.Step, u.step)
 	sum.Mean = append(sum.Mean, mean)
@@ -360,40 +378,46 @@ func meanOf(t *tensors.Tensor) (float64, error) {
 
 // Evaluate computes the energies, [n], of points x, [n, event...], with the weights as they are in the store.
 func Evaluate(b compute.Backend, store *model.Store, e Energy, x *tensors.Tensor, cond ...*tensors.Tensor) ([]float64, error) {
+	if e == nil {
+		return nil, errors.New("ebm: Evaluate: the energy is nil")
+	}
+	value, err := evaluate("Evaluate", b, store, x, cond, func(x *Node, cond []*Node) *Node { return energyOf(e, x, cond) })
+	if err != nil {
+		return nil, err
+	}
+	return floats(value)
+}
+
+// evaluate computes what fn builds of points x and their conditioning; name is that of the function the user called.
+func evaluate(name string, b compute.Backend, store *model.Store, x *tensors.Tensor, cond []*tensors.Tensor, fn func(x *Node, cond []*Node) *Node) (*tensors.Tensor, error) {
 	switch {
 	case b == nil:
-		return nil, errors.New("ebm: Evaluate: the backend is nil")
-	case e == nil:
-		return nil, errors.New("ebm: Evaluate: the energy is nil")
+		return nil, errors.Errorf("ebm: %s: the backend is nil", name)
 	case x == nil:
-		return nil, errors.New("ebm: Evaluate: x is nil")
+		return nil, errors.Errorf("ebm: %s: x is nil", name)
 	}
 	if store == nil {
 		store = model.NewStore()
 	}
 	args := []any{x}
-	var out []float64
+	var out *tensors.Tensor
 	err := catch(func() error {
-		if err := checkRows("Evaluate's x", x); err != nil {
+		if err := checkRows(name+"'s x", x); err != nil {
 			return err
 		}
 		for i, c := range cond {
 			if c == nil || !c.Ok() || c.Rank() == 0 || c.Shape().Dimensions[0] != x.Shape().Dimensions[0] {
-				return errors.Errorf("ebm: Evaluate's cond[%d] must have one row for each of %d points, got %s", i, x.Shape().Dimensions[0], shapeOf(c))
+				return errors.Errorf("ebm: %s's cond[%d] must have one row for each of %d points, got %s", name, i, x.Shape().Dimensions[0], shapeOf(c))
 			}
 			args = append(args, c)
 		}
-		build := throwing(func(in []*Node) []*Node { return []*Node{Identity(energyOf(e, in[0], in[1:]))} })
+		build := throwing(func(in []*Node) []*Node { return []*Node{Identity(fn(in[0], in[1:]))} })
 		exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node { return build(in) })
 		if err != nil {
 			return err
 		}
 		defer exec.Finalize()
-		value, err := exec.Call1(args...)
-		if err != nil {
-			return err
-		}
-		out, err = floats(value)
+		out, err = exec.Call1(args...)
 		return err
 	})
 	return out, err

@@ -9,10 +9,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// shardedSteps is loopSteps with the chains split over the mesh's devices by XLA's partitioner; key, step numbers and
-// weights are on every device. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store
+// shardedSteps runs the loop with the chains split over the mesh's devices by XLA's partitioner; key, step numbers and
+// weights are on every device. Its results are the loop's: the step number, then the given number of values with a row a chain. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store
 // to several devices, for good.
-func (e *engine) shardedSteps(args []any, outputs int) ([]*tensors.Tensor, error) {
+func (e *engine) shardedSteps(args []any, values int) ([]*tensors.Tensor, error) {
 	whole := distributed.NewReplicatedShardingSpec(e.mesh)
 	rows, err := distributed.BuildSpec(e.mesh).S("chains").Done()
 	if err != nil {
@@ -31,7 +31,7 @@ func (e *engine) shardedSteps(args []any, outputs int) ([]*tensors.Tensor, error
 			return nil, err
 		}
 		e.sharded = exec.AutoSharding(e.mesh).WithInputShardingSpecs(specs...).
-			WithOutputShardingSpecs(specs[3 : 3+outputs]...).SetSideParamsHook(e.feedWeights)
+			WithOutputShardingSpecs(specs[2 : 3+values]...).SetSideParamsHook(e.feedWeights)
 	}
 	split := make([]any, len(args))
 	for i, arg := range args {
@@ -54,13 +54,13 @@ func (e *engine) shardedSteps(args []any, outputs int) ([]*tensors.Tensor, error
 		return nil, err
 	}
 	defer release(shards)
-	out := make([]*tensors.Tensor, outputs)
+	out := make([]*tensors.Tensor, 1+values)
 	for i := range out {
 		parts := make([]*tensors.Tensor, e.mesh.NumDevices())
 		for d := range parts {
-			parts[d] = shards[d*outputs+i]
+			parts[d] = shards[d*len(out)+i]
 		}
-		merged, err := dtensor.NewTensor(rows, parts)
+		merged, err := dtensor.NewTensor(specs[2+i], parts)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@
 //	ParallelTemperingCD     persistent chains at several temperatures, which get from mode to mode
 //	EnergyDiscrepancy       data against noisy neighbours; no chains and no derivatives
 //	NoiseContrastive        data against noise of known density; a normalised density
+//	EquilibriumMatching     a field, or the gradient of an energy, that leads from noise to data by descent
 //
 // Regularisers:
 //

@@ -1,10 +1,11 @@
-// Package nn has the energies that are neural networks.
+// Package nn has the energies and fields that are neural networks.
 //
 //   - [MLP], and [MLPEnergy] for short: a multilayer perceptron, with or without conditioning and spectral normalisation.
+//   - [MLPField]: the same layers from an event to an event, a velocity or the gradient of an energy.
 //
 // A network is a plain value: which layers, and the scope of a GoMLX store where its weights live. The weights come into
-// being when the energy is first built; every build after that, in the same graph or in another, shares them. So the
+// being when the network is first built; every build after that, in the same graph or in another, shares them. So the
 // same value is trained by a loss, sampled from by a sampler and drawn by package plots.
 //
-// Any other GoMLX model makes an energy in three lines, by [ebm.Net].
+// Any other GoMLX model makes an energy in three lines, by [ebm.Net], and a field by [ebm.FieldNet].
 package nn

@@ -1,15 +1,10 @@
 package nn
 
 import (
-	"fmt"
-	"math"
-
 	"github.com/goebm/goebm/ebm"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/support/exceptions"
-	"github.com/pkg/errors"
 )
 
 // MLP is an energy that is a multilayer perceptron: with h₀ = x,
@@ -48,92 +43,15 @@ var (
 // under scope.
 func MLPEnergy(scope *model.Scope, widths ...int) MLP { return MLP{Scope: scope, Widths: widths} }
 
-// Validate tells whether there is a scope, and the sizes are positive.
-func (e MLP) Validate() error {
-	if e.Scope == nil {
-		return errors.New("MLP: Scope is nil")
-	}
-	for i, width := range e.Widths {
-		if width < 1 {
-			return errors.Errorf("MLP: Widths[%d] must be at least 1, got %d", i, width)
-		}
-	}
-	if e.Activation == activation.TypeSwiGLU {
-		return errors.Errorf("MLP: Activation must act on each unit alone, got %s", e.Activation)
-	}
-	if e.Classes < 0 {
-		return errors.Errorf("MLP: Classes must not be negative, got %d", e.Classes)
-	}
-	return nil
+func (e MLP) stack() stack {
+	return stack{"MLP", e.Scope, e.Widths, e.Activation, e.SpectralNorm, e.Classes}
 }
+
+// Validate tells whether there is a scope, and the sizes are positive.
+func (e MLP) Validate() error { return e.stack().validate() }
 
 // Energy builds E(x), [n].
 func (e MLP) Energy(x *Node, cond ...*Node) *Node {
-	if err := e.Validate(); err != nil {
-		panic(err)
-	}
-	if x.Rank() == 0 || !x.DType().IsFloat() {
-		exceptions.Panicf("MLP: x must be [n, event...] of floating-point numbers, got %s", x.Shape())
-	}
-	widths, act := e.Widths, e.Activation
-	if len(widths) == 0 {
-		widths = []int{64, 64}
-	}
-	if act == activation.TypeNone {
-		act = activation.TypeSilu
-	}
-	n := x.Shape().Dimensions[0]
-	h := Reshape(x, n, -1) // [n, d]
-	for i, width := range widths {
-		scope := e.Scope.At("hidden_%d", i)
-		h = e.dense(scope, h, width)
-		if i == 0 {
-			h = e.condition(scope, h, cond)
-		}
-		h = activation.Apply(act, h)
-	}
-	return Reshape(e.dense(e.Scope.At("output"), h, 1), n)
-}
-
-// dense is a linear layer: h is [n, in], the result [n, out].
-func (e MLP) dense(scope *model.Scope, h *Node, out int) *Node {
-	g, in := h.Graph(), h.Shape().Dimensions[1]
-	w := variable(scope, "weights", 6, in, h.DType(), in, out).NodeValue(g)
-	b := variable(scope, "biases", 1, in, h.DType(), out).NodeValue(g)
-	if e.SpectralNorm {
-		w = normalised(scope, w)
-	}
-	return Add(MatMul(h, w), ExpandAxes(b, 0))
-}
-
-// condition adds what the conditioning contributes to the first layer's h, [n, out].
-func (e MLP) condition(scope *model.Scope, h *Node, cond []*Node) *Node {
-	g, n, out := h.Graph(), h.Shape().Dimensions[0], h.Shape().Dimensions[1]
-	labelled := false
-	for i, c := range cond {
-		if c.Rank() == 0 || c.Shape().Dimensions[0] != n {
-			exceptions.Panicf("MLP: conditioning %d must have %d rows as x does, got %s", i, n, c.Shape())
-		}
-		if c.DType().IsFloat() {
-			c = ConvertDType(Reshape(c, n, -1), h.DType()) // [n, c]
-			size := c.Shape().Dimensions[1]
-			w := variable(scope, fmt.Sprintf("condition_%d", i), 6, size, h.DType(), size, out).NodeValue(g)
-			h = Add(h, MatMul(c, w))
-			continue
-		}
-		if !c.DType().IsInt() || c.Shape().Size() != n {
-			exceptions.Panicf("MLP: labels must be one whole number a row, got conditioning %d %s", i, c.Shape())
-		}
-		if e.Classes == 0 || labelled {
-			exceptions.Panicf("MLP: Classes must be set for labels, and there can be one conditioning of them; got Classes %d and labels in conditioning %d %s",
-				e.Classes, i, c.Shape())
-		}
-		labelled = true
-		c = Reshape(c, n)
-		rows := variable(scope, "labels", 1, 1, h.DType(), e.Classes, out).NodeValue(g)
-		outside := LogicalOr(LessThan(c, ScalarZero(g, c.DType())), GreaterOrEqual(c, Scalar(g, c.DType(), e.Classes)))
-		h = Add(h, MatMul(OneHot(c, e.Classes, h.DType()), rows))
-		h = Add(h, ExpandAxes(Where(outside, Scalar(g, h.DType(), math.NaN()), ScalarZero(g, h.DType())), -1))
-	}
-	return h
+	value, _ := e.stack().build(x, cond, 1)
+	return Reshape(value, x.Shape().Dimensions[0])
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -12,19 +13,35 @@ import (
 	"github.com/pkg/errors"
 )
 
-// matrix copies [n, event...] to the host, as n rows of d numbers.
+// matrix copies [n, event...] to the host, as n rows of d numbers; counts and truths too, these as 0 and 1.
 func matrix(x *tensors.Tensor) (flat []float64, d int, err error) {
 	d = x.Size() / x.Shape().Dimensions[0]
-	if x.DType() == dtypes.Float64 {
-		flat, err = tensors.CopyFlatData[float64](x)
-		return flat, d, err
-	}
-	single, err := tensors.CopyFlatData[float32](x)
-	flat = make([]float64, len(single))
-	for i, v := range single {
-		flat[i] = float64(v)
+	accessed := x.ConstFlatData(func(data any) {
+		switch data := data.(type) {
+		case []float64:
+			flat = slices.Clone(data)
+		case []float32:
+			flat = asFloats(data, func(v float32) float64 { return float64(v) })
+		case []int32:
+			flat = asFloats(data, func(v int32) float64 { return float64(v) })
+		case []bool:
+			flat = asFloats(data, func(v bool) float64 { return map[bool]float64{true: 1}[v] })
+		default:
+			err = errors.Errorf("verify: a state entry must be Float32, Float64, Int32 or Bool, got %s", x.Shape())
+		}
+	})
+	if accessed != nil {
+		err = accessed
 	}
 	return flat, d, err
+}
+
+func asFloats[T any](data []T, float func(T) float64) []float64 {
+	out := make([]float64, len(data))
+	for i, v := range data {
+		out[i] = float(v)
+	}
+	return out
 }
 
 // tensorOf is the way back.

@@ -31,7 +31,9 @@ from torchebm.core import (
     WarmupScheduler,
 )
 from torchebm.integrators import EulerMaruyamaIntegrator, LeapfrogIntegrator
-from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, ScoreMatching, SlicedScoreMatching
+from torchebm.interpolants import CosineInterpolant, LinearInterpolant, VariancePreservingInterpolant
+from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EquilibriumMatchingLoss, ScoreMatching, SlicedScoreMatching
+from torchebm.models import EqMEnergy
 from torchebm.samplers import (
     GradientDescentSampler,
     HamiltonianMonteCarlo,
@@ -294,6 +296,84 @@ def score_matching():
     write("score_matching.json", cases=out)
 
 
+INTERPOLANTS = [
+    ("Linear", {}, LinearInterpolant()),
+    ("Cosine", {}, CosineInterpolant()),
+    ("VariancePreserving", {"beta_min": 0.1, "beta_max": 20.0}, VariancePreservingInterpolant()),
+    ("VariancePreserving", {"beta_min": 0.5, "beta_max": 8.0}, VariancePreservingInterpolant(0.5, 8.0)),
+]
+
+
+def interpolants():
+    out = []
+    t = torch.tensor([0.0, 0.1, 0.25, 0.5, 0.8, 0.99, 0.999], dtype=F64)
+    for i, (name, params, interpolant) in enumerate(INTERPOLANTS):
+        x0, x1 = normal(1000 + i, len(t), 2), normal(1010 + i, len(t), 2)
+        (alpha, d_alpha), (sigma, d_sigma) = interpolant.compute_alpha_t(t), interpolant.compute_sigma_t(t)
+        point, velocity = interpolant.interpolate(x0, x1, t)
+        out.append({"interpolant": name, "params": params, "t": listed(t), "x0": listed(x0), "x1": listed(x1),
+                    "alpha": listed(alpha), "d_alpha": listed(d_alpha), "sigma": listed(sigma), "d_sigma": listed(d_sigma),
+                    "point": listed(point), "velocity": listed(velocity)})
+    write("interpolants.json", cases=out)
+
+
+class SmallField(torch.nn.Module):
+    """f(x, t) = tanh(x W + t v) U; the hyperbolic tangents are its features."""
+
+    W = [[0.8, -0.5, 0.3], [0.2, 0.6, -0.9]]
+    V = [0.4, -0.7, 0.1]
+    U = [[0.5, -1.0], [0.7, 0.4], [-0.6, 0.9]]
+
+    def __init__(self, features=False):
+        super().__init__()
+        self.features = features
+        self.w, self.v, self.u = (torch.nn.Parameter(torch.tensor(v, dtype=F64)) for v in (self.W, self.V, self.U))
+
+    def forward(self, x, t):
+        h = torch.tanh(x @ self.w + t[:, None] * self.v)
+        return (h @ self.u, h) if self.features else h @ self.u
+
+
+def equilibrium_matching():
+    out = []
+    x = normal(1100, 6, 2)
+
+    def case(i, name, interpolant, energy="none", decay="truncated", threshold=0.8, scale=4.0, time_dependent=False, dispersion=None):
+        x0, t = normal(1200 + i, 6, 2), uniform(1300 + i, 6)
+        field = SmallField(features=dispersion is not None)
+        loss = EquilibriumMatchingLoss(
+            model=field, interpolant=interpolant, coupling="independent", energy_type=energy, ct=decay, ct_threshold=threshold,
+            ct_multiplier=scale, time_invariant=not time_dependent, t_sampler=lambda *a, **k: t, dtype=F64,
+            apply_dispersion=dispersion is not None, dispersion_weight=dispersion or 0.0)
+        value = loss(x, x0=x0)
+        value.backward()
+        out.append({"interpolant": name, "energy": energy, "decay": decay, "from": threshold, "scale": scale,
+                    "time_dependent": time_dependent, "dispersion": dispersion or 0.0, "x0": listed(x0), "x1": listed(x),
+                    "t": listed(t), "c": listed(loss._compute_ct(t)), "loss": value.item(),
+                    "gradient": [listed(p.grad if p.grad is not None else torch.zeros_like(p)) for p in (field.w, field.v, field.u)]})
+
+    for i, (name, _, interpolant) in enumerate(INTERPOLANTS[:3]):
+        for j, energy in enumerate(["none", "dot", "l2"]):
+            case(10 * i + j, name, interpolant, energy)
+    linear = INTERPOLANTS[0][2]
+    case(40, "Linear", linear, decay="linear", scale=2.0)
+    case(41, "Linear", linear, decay="constant", scale=1.5)
+    case(42, "Linear", linear, "dot", threshold=0.5, scale=1.0)
+    case(43, "Linear", linear, time_dependent=True)
+    case(44, "Linear", linear, dispersion=0.5)
+    case(45, "Cosine", INTERPOLANTS[1][2], decay="linear", time_dependent=True, dispersion=0.25)
+    write("equilibrium_matching.json", cases=out)
+
+
+def field_energies():
+    out = []
+    for i, energy in enumerate(["dot", "l2", "implicit"]):
+        x, model = normal(1400 + i, 8, 2), EqMEnergy(SmallField(), energy)
+        fields = {} if energy == "implicit" else {"value": listed(model(x))}  # there the value is that of "dot"
+        out.append({"energy": energy, "x": listed(x), **fields, "gradient": listed(model.gradient(x))})
+    write("field_energies.json", cases=out)
+
+
 if __name__ == "__main__":
     energies()
     schedules()
@@ -302,3 +382,6 @@ if __name__ == "__main__":
     hmc()
     contrastive_divergence()
     score_matching()
+    interpolants()
+    equilibrium_matching()
+    field_energies()
