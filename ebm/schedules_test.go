@@ -173,6 +173,8 @@ func TestBadSchedules(t *testing.T) {
 		{ebm.ExponentialDecay{Rate: math.NaN()}, "ExponentialDecay: Rate must be in (0, 1], got NaN"},
 		{ebm.MultiStep{Milestones: []int{3, 3}}, "MultiStep: Milestones must be positive and increasing, got [3 3]"},
 		{ebm.MultiStep{Milestones: []int{0}}, "MultiStep: Milestones must be positive and increasing, got [0]"},
+		{ebm.PolynomialDecay{Steps: -1}, "PolynomialDecay: Steps must be positive, got -1"},
+		{ebm.PolynomialDecay{Power: -2}, "PolynomialDecay: Power must be positive, got -2"},
 		{ebm.Warmup{Steps: -3}, "Warmup: Steps must be positive, got -3"},
 		{ebm.Warmup{Factor: 2}, "Warmup: Factor must be in (0, 1], got 2"},
 		{ebm.Temperature{Tau: 1}, "Temperature: Tau must be less than 1, got 1"},

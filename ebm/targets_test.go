@@ -40,6 +40,7 @@ var targets = []struct {
 	{"Ackley", ebm.Ackley{}, 2}, {"Rastrigin", ebm.Rastrigin{}, 2}, {"low Rastrigin", ebm.Rastrigin{A: 1}, 2},
 	{"Himmelblau", ebm.Himmelblau{}, 2}, {"Booth", ebm.Booth{}, 2}, {"StyblinskiTang", ebm.StyblinskiTang{}, 2},
 	{"Mixture", isotropic, 2}, {"tilted Mixture", tilted, 2},
+	{"Funnel", ebm.Funnel{Scale: 0.4}, 2}, {"Funnel in 3-d", ebm.Funnel{Scale: 0.8}, 3}, {"StudentT", ebm.StudentT{DF: 10, Scale: 0.8}, 3},
 	{"Sum", ebm.Sum{correlated, quarter}, 2}, {"Scaled", ebm.Scaled{Of: ebm.Himmelblau{}, By: 0.1}, 2},
 	{"InBox", ebm.InBox{Of: quarter, Lo: []float64{-0.5}, Hi: []float64{3, 0.2}, Wall: 4}, 2},
 }
@@ -69,7 +70,7 @@ func TestGradients(t *testing.T) {
 
 // The energy at each known minimum is the lowest of all around, and the gradient vanishes there.
 func TestMinima(t *testing.T) {
-	lowest := map[string]float64{"StyblinskiTang": -39.16616570377142 * 2}
+	lowest := map[string]float64{"StyblinskiTang": -39.16616570377142 * 2, "Funnel": -0.16 / 8, "Funnel in 3-d": -0.64 / 2}
 	goBackend(t, func(b compute.Backend) {
 		known := 0
 		for _, c := range targets {
@@ -223,6 +224,7 @@ func TestExactSamples(t *testing.T) {
 				"DoubleWell{}":    ebm.DoubleWell{BarrierHeight: 3},
 				"flat DoubleWell": ebm.DoubleWell{BarrierHeight: 0.75, B: 0.6},
 				"Harmonic":        ebm.Harmonic{K: 3.75},
+				"StudentT":        ebm.StudentT{DF: 15.5, Scale: 0.8 * math.Sqrt(10/15.5)},
 			}[c.name]
 			if steeper == nil {
 				continue
@@ -363,6 +365,14 @@ func TestBadEnergies(t *testing.T) {
 		{ebm.Mixture{Means: two, Covs: [][][]float64{{{1, 0}, {0, -1}}}}, two, "Covs[0]: Mixture: Covs must be positive definite"},
 		{ebm.Mixture{Means: [][]float64{{1}}}, two, "Mixture: events must have 1 numbers as Means do, got 2"},
 		{ebm.Rosenbrock{}, [][]float64{{1}}, "Rosenbrock: events must have at least 2 numbers"},
+		{ebm.Funnel{}, [][]float64{{1}}, "Funnel: events must have at least 2 numbers, got x (Float64)[1, 1]"},
+		{ebm.Funnel{Scale: -1}, two, "Funnel: Scale must be positive, got -1"},
+		{ebm.StudentT{DF: -2}, two, "StudentT: DF must be positive, got -2"},
+		{ebm.StudentT{Scale: nan}, two, "StudentT: Scale must be positive, got NaN"},
+		{ebm.Posterior{}, two, "Posterior: Rows must be from 1 to 2³¹−1, got 0"},
+		{ebm.Posterior{Rows: 3}, two, "Posterior: Term is nil"},
+		{ebm.Posterior{Rows: 3, Term: flatTerm, Prior: ebm.Mixture{}}, two, "Posterior: Prior: Mixture: Means"},
+		{ebm.Posterior{Rows: 3, Term: flatTerm}, two, "Posterior: Term of x (Float64)[1, 2] and 3 rows must be Float64 [1, 3], got (Float64)[1, 1]"},
 		{ebm.Himmelblau{}, [][]float64{{1, 2, 3}}, "Himmelblau: events must have 2 numbers"},
 		{ebm.Booth{}, [][]float64{{1}}, "Booth: events must have 2 numbers"},
 		{ebm.DoubleWell{}, [][]int32{{1}}, "DoubleWell: x must be [n, event...] of floating-point numbers, got (Int32)[1, 1]"},
@@ -413,6 +423,12 @@ func TestWhatIsNotKnown(t *testing.T) {
 		{minima(ebm.StyblinskiTang{}, 0), "StyblinskiTang: dim must be at least 1, got 0"},
 		{logZ(ebm.Rosenbrock{}, 3), "Rosenbrock: the density is known for dim = 2 only, got 3"},
 		{logZ(ebm.Rosenbrock{B: -1}, 2), "Rosenbrock: B must be positive, got -1"},
+		{logZ(ebm.Funnel{}, 1), "Funnel: dim must be at least 2, got 1"},
+		{minima(ebm.Funnel{Scale: math.Inf(1)}, 2), "Funnel: Scale must be positive, got +Inf"},
+		{logZ(ebm.StudentT{}, 0), "StudentT: dim must be at least 1, got 0"},
+		{moments(ebm.StudentT{DF: 2}, 1), "StudentT: the variance is finite for DF > 2 only, got 2"},
+		{draw(ebm.Funnel{}, rng, 1, 1), "Funnel: dim must be at least 2, got 1"},
+		{draw(ebm.StudentT{}, nil, 1, 1), "StudentT: rng is nil"},
 		{logZ(ebm.Booth{}, 1), "Booth: dim must be 2, got 1"},
 		{logZ(ebm.Mixture{}, 2), "Mixture: Means must have at least one point"},
 		{logZ(correlated, 3), "Gaussian: events must have 2 numbers as Mean and Cov do, got 3"},

@@ -12,17 +12,21 @@ import (
 )
 
 // Kernels is the contract of [ebm.Kernel], by [verify.Equivalence], for a table of kernels by name, on both backends, in Float32
-// and Float64, for events of the shapes [2] and [4, 4, 1] (XLA, which takes long to compile, sees two of these four). Nine steps
-// must also give the same on both backends, to tolerance·(1 + |x|), where tolerance is 10⁻⁶ for Float32 and 10⁻¹² for Float64.
+// and Float64, for events of the shapes [2] and [4, 4, 1] or those given (XLA, which takes long to compile, sees vectors in Float32
+// and the others in Float64). Nine steps must also give the same on both backends, to tolerance·(1 + |x|), where tolerance is 10⁻⁶
+// for Float32 and 10⁻¹² for Float64.
 //
 // Kernels must be stable on an energy of curvature 0.6 to 1.4, with the given step sizes.
-func Kernels(t *testing.T, kernels map[string]ebm.Kernel) {
+func Kernels(t *testing.T, kernels map[string]ebm.Kernel, events ...[]int) {
 	t.Helper()
+	if events == nil {
+		events = [][]int{{2}, {4, 4, 1}}
+	}
 	first := map[string][]float64{} // what the backend before gave
 	Backends(t, func(t *testing.T, b compute.Backend) {
 		for name, kernel := range kernels {
 			for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.Float64} {
-				for _, event := range [][]int{{2}, {4, 4, 1}} {
+				for _, event := range events {
 					if b.Name() == "xla" && (dtype == dtypes.Float32) != (len(event) == 1) {
 						continue
 					}

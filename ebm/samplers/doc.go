@@ -4,5 +4,10 @@
 //   - [Langevin]: the unadjusted Langevin algorithm; quick, with a bias of the order of its step size
 //   - [AnnealedLangevin]: the same down a ladder of noise levels, for noise-conditional energies
 //   - [HMC]: Hamiltonian Monte Carlo; exact, with a mass matrix that is a scalar, diagonal or dense
+//   - [MALA], [Barker]: exact at one gradient a step; the second where gradients are steep
+//   - [UnderdampedLangevin]: with inertia; a bias of order 2 in its step size, none for the positions of a Gaussian
+//   - [RiemannianHMC]: a mass matrix that changes with the position, for few numbers
+//   - [EllipticalSlice]: exact, without gradient or step size, on what is a normal distribution times something
+//   - [Minibatch]: a kernel on some rows of the data at a time; around Langevin, SGLD
 //   - [GradientDescent], [Nesterov]: look for modes
 package samplers

@@ -62,16 +62,24 @@ var targets = []target{
 
 const stepsBetween = 5
 
-// mustPass and mustFail make the same check; the first wants every seed to pass, the second every seed to fail.
-func mustPass(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck) {
+// mustPass and mustFail make the same check, by default for three seeds; the first wants every seed to pass, the second
+// every seed to fail.
+func mustPass(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck, seeds ...uint64) {
 	t.Helper()
-	ebmtest.Invariance(t, b, c, 1, 2, 3)
+	ebmtest.Invariance(t, b, c, orThree(seeds)...)
 }
 
-func mustFail(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck) {
+func orThree(seeds []uint64) []uint64 {
+	if seeds == nil {
+		return []uint64{1, 2, 3}
+	}
+	return seeds
+}
+
+func mustFail(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck, seeds ...uint64) {
 	t.Helper()
 	c.Backend = b
-	reports, err := c.RunSeeds(t.Context(), 1, 2, 3)
+	reports, err := c.RunSeeds(t.Context(), orThree(seeds)...)
 	if err != nil {
 		t.Fatalf("%+v", err)
 	}

@@ -16,8 +16,17 @@ func TestKernels(t *testing.T) {
 		"HMC":             HMC{StepSize: ebm.Fixed(1.2), Leapfrog: 2, Mass: ScalarMass(2), Jitter: 0.3},
 		"GradientDescent": GradientDescent{StepSize: ebm.Fixed(0.1)},
 		"Nesterov":        Nesterov{StepSize: ebm.Fixed(0.1)},
+		"MALA":            MALA{StepSize: ebm.Fixed(0.3), Mass: ScalarMass(2)},
+		"Barker":          Barker{StepSize: ebm.Fixed(0.5)},
+		"Underdamped":     UnderdampedLangevin{StepSize: ebm.Fixed(0.3), Friction: ebm.Linear{Start: 2, End: 1, Steps: 12}, Mass: ScalarMass(2)},
+		"EllipticalSlice": EllipticalSlice{Tries: 4},
+		"Minibatch":       overData{Minibatch{Kernel: Langevin{StepSize: ebm.PolynomialDecay{Start: 0.1, Steps: 5}}, Size: 3}},
 	})
+	ebmtest.Kernels(t, map[string]ebm.Kernel{"RiemannianHMC": RiemannianHMC{Metric: bent, StepSize: ebm.Fixed(0.4), Leapfrog: 1, Iterations: 4}}, []int{2}, []int{3, 1, 1})
 }
+
+// bent is I + ½xxᵀ for events of any shape.
+func bent(x *Node, _ ...*Node) *Node { return curved(flatten(x)) }
 
 // A proposal of L leapfrog steps takes L gradients, and the start one more.
 func TestHMCEvaluations(t *testing.T) {

@@ -30,7 +30,7 @@ from torchebm.core import (
     TemperatureScheduler,
     WarmupScheduler,
 )
-from torchebm.integrators import EulerMaruyamaIntegrator, LeapfrogIntegrator
+from torchebm.integrators import EulerMaruyamaIntegrator, GeneralisedLeapfrogIntegrator, LeapfrogIntegrator
 from torchebm.interpolants import CosineInterpolant, LinearInterpolant, VariancePreservingInterpolant
 from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EquilibriumMatchingLoss, ScoreMatching, SlicedScoreMatching
 from torchebm.models import EqMEnergy
@@ -39,6 +39,7 @@ from torchebm.samplers import (
     HamiltonianMonteCarlo,
     LangevinDynamics,
     NesterovSampler,
+    RiemannianManifoldHMC,
 )
 
 HERE = Path(__file__).parent
@@ -255,6 +256,38 @@ def hmc():
     write("hmc.json", cases=out)
 
 
+def riemannian():
+    """Trajectories and whole transitions under the metric I + xxᵀ/2."""
+    def metric(x):
+        return torch.eye(2, dtype=F64) + 0.5 * x.unsqueeze(-1) * x.unsqueeze(-2)
+
+    out = []
+    for i, (name, make) in enumerate(MODELS.items()):
+        h = {"DoubleWell": 0.2, "Gaussian": 0.7, "Himmelblau": 0.08}[name]
+        steps, n, L, iterations = 4, 6, 3, 8
+        x, p = normal(1000 + i, n, 2), normal(1010 + i, n, 2)
+        z, u = normal(1020 + i, steps, n, 2), uniform(1030 + i, steps, n)
+        integrator = GeneralisedLeapfrogIntegrator(dtype=F64, solver_max_iter=iterations)
+        s = RiemannianManifoldHMC(make(), metric, step_size=h, n_leapfrog_steps=L, dtype=F64, integrator=integrator)
+        state, xs, ps = {"x": x, "p": p}, [], []
+        for _ in range(3):
+            state = integrator.step(state, h, force=s._force, velocity=s._velocity)
+            xs.append(listed(state["x"]))
+            ps.append(listed(state["p"]))
+        zs, us = iter(z), iter(u)
+        s._initialize_momentum = lambda x, L=None, generator=None: torch.einsum("bij,bj->bi", L, next(zs))
+        rand, torch.rand = torch.rand, lambda *a, **k: next(us)
+        try:
+            trajectory, diagnostics = s.sample(x=x, n_steps=steps, return_trajectory=True, return_diagnostics=True)
+        finally:
+            torch.rand = rand
+        out.append({"model": name, "step_size": h, "n_leapfrog_steps": L, "solver_max_iter": iterations,
+                    "x": listed(x), "p": listed(p), "positions": xs, "momenta": ps,
+                    "normals": listed(z), "uniforms": listed(u), "states": listed(trajectory.transpose(0, 1)),
+                    "accepted": [round(r * n) for r in listed(diagnostics["acceptance_rate"])]})
+    write("riemannian.json", cases=out)
+
+
 def contrastive_divergence():
     out = []
     for i, (name, make) in enumerate(MODELS.items()):
@@ -380,6 +413,7 @@ if __name__ == "__main__":
     samplers()
     leapfrog()
     hmc()
+    riemannian()
     contrastive_divergence()
     score_matching()
     interpolants()
