@@ -8,6 +8,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/samplers"
+	"github.com/goebm/goebm/ebm/verify"
 )
 
 // failures counts what a check finds wrong.
@@ -25,7 +26,7 @@ func TestChecksFailTheTest(t *testing.T) {
 		return ReduceSum(Square(IdentityWithCustomGradient(x, func(_, v *Node) *Node { return MulScalar(v, 1.001) })), 1)
 	})
 	Backends(t, func(t *testing.T, b compute.Backend) {
-		check := InvarianceCheck{Energy: ebm.Gaussian{}, Chains: 20_000}
+		check := verify.Invariance{Energy: ebm.Gaussian{}, Chains: 20_000}
 		for step, fails := range map[ebm.Fixed]bool{0.5: true, 1e-4: false} {
 			found := &failures{TB: t}
 			check.Kernel, check.MinMove = samplers.Langevin{StepSize: step}, 0.001

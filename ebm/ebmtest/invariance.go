@@ -7,12 +7,6 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// InvarianceCheck and InvarianceStatistic are [verify.Invariance] and [verify.Statistic].
-type (
-	InvarianceCheck     = verify.Invariance
-	InvarianceStatistic = verify.Statistic
-)
-
 // Invariance fails the test where the kernel does not leave its target invariant on backend b, with the report as the
 // message. The check is made once for each seed, default seed 1.
 func Invariance(t testing.TB, b compute.Backend, c verify.Invariance, seeds ...uint64) {

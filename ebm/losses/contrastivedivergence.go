@@ -68,7 +68,7 @@ func (l ContrastiveDivergence) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.T
 	}
 	kernel := l.Kernel
 	if l.Clamp > 0 {
-		kernel = clamped{kernel, l.Clamp}
+		kernel = samplers.Clamped{Kernel: kernel, Lo: []float64{-l.Clamp}, Hi: []float64{l.Clamp}}
 	}
 	samples, bad := run(l.Energy, kernel, l.Steps, from.starts, rng.Fold(), from.cond)
 	from.back(samples)
@@ -134,18 +134,6 @@ func run(e ebm.Energy, k ebm.Kernel, steps int, starts *Node, rng *ebm.Rand, con
 	finite := ReduceLogicalAnd(IsFinite(Reshape(ends, n, ends.Shape().Size()/n)), -1) // [n]
 	bad = ReduceAllSum(ConvertDType(Not(finite), dtypes.Int32))
 	return Where(rows(finite, ends.Shape()), ends, starts), bad
-}
-
-// clamped is a kernel whose position is held in a box.
-type clamped struct {
-	ebm.Kernel
-	limit float64
-}
-
-func (k clamped) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
-	s, info := k.Kernel.Step(env, s)
-	s[0] = ClipScalar(s[0], -k.limit, k.limit)
-	return s, info
 }
 
 // grownUp is 1 for the chains that count and 0 for those too young, or 1 for all where none counts yet. ages are [n].

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -68,7 +69,7 @@ func TestAnnealedLangevinStationaryLaw(t *testing.T) {
 	stationary := 1 / (lambda * (1 - eta*lambda/2))
 	one := AnnealedLangevin{Ladder: ebm.Ladder{Values: []float64{sigma}}, StepSize: ebm.Fixed(eta)}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		check := ebmtest.InvarianceCheck{Energy: ebm.AtNoise{Of: blurred(tau), Sigma: 3}, Event: []int{2, 1}, Steps: 3, Kernel: one,
+		check := verify.Invariance{Energy: ebm.AtNoise{Of: blurred(tau), Sigma: 3}, Event: []int{2, 1}, Steps: 3, Kernel: one,
 			Exact: ebm.Gaussian{Cov: [][]float64{{stationary, 0}, {0, stationary}}}}
 		mustPass(t, b, check)
 		check.Kernel = deaf{AnnealedLangevin{Ladder: ebm.Ladder{Values: []float64{sigma, 2 * sigma}, Steps: 100}, StepSize: ebm.Fixed(4 * eta)}}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -74,7 +75,7 @@ func (k lopsided) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 
 func TestBarkerBalance(t *testing.T) {
 	onGo(t, func(b compute.Backend) {
-		mustFail(t, b, ebmtest.InvarianceCheck{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: lopsided{Barker{StepSize: ebm.Fixed(0.5)}}, Steps: 5}, 1)
+		mustFail(t, b, verify.Invariance{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: lopsided{Barker{StepSize: ebm.Fixed(0.5)}}, Steps: 5}, 1)
 	})
 }
 
@@ -82,6 +83,6 @@ func TestBarkerBalance(t *testing.T) {
 func TestMALABalance(t *testing.T) {
 	onGo(t, func(b compute.Backend) {
 		kernel := mistaken{HMC{StepSize: ebm.Fixed(math.Sqrt(2 * 0.06)), Leapfrog: 1}, mistakes["kinetic energy left out"]}
-		mustFail(t, b, ebmtest.InvarianceCheck{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: kernel, Steps: 5}, 1)
+		mustFail(t, b, verify.Invariance{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: kernel, Steps: 5}, 1)
 	})
 }

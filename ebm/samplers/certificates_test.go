@@ -8,6 +8,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -159,7 +160,7 @@ func TestCertificates(t *testing.T) {
 			if b.Name() == "xla" && !target.xla {
 				continue
 			}
-			check := ebmtest.InvarianceCheck{Energy: target.energy, Event: []int{target.dim}, MinMove: 0.05}
+			check := verify.Invariance{Energy: target.energy, Event: []int{target.dim}, MinMove: 0.05}
 			for _, kernel := range target.kernels {
 				check.Steps = stepsBetween
 				if _, ok := kernel.(RiemannianHMC); ok {

@@ -35,7 +35,13 @@ type HMC struct {
 	Jitter float64
 }
 
-var _ ebm.Kernel = HMC{}
+var _ Preconditioned = HMC{}
+
+// WithStepSize is the kernel with another η.
+func (k HMC) WithStepSize(s ebm.Schedule) ebm.Kernel { k.StepSize = s; return k }
+
+// WithMass is the kernel with another M.
+func (k HMC) WithMass(m Mass) Tunable { k.Mass = m; return k }
 
 // Init starts at x, [n, event...].
 func (k HMC) Init(env ebm.Env, x *Node) ebm.State {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -64,7 +65,7 @@ const stepsBetween = 5
 
 // mustPass and mustFail make the same check, by default for three seeds; the first wants every seed to pass, the second
 // every seed to fail.
-func mustPass(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck, seeds ...uint64) {
+func mustPass(t *testing.T, b compute.Backend, c verify.Invariance, seeds ...uint64) {
 	t.Helper()
 	ebmtest.Invariance(t, b, c, orThree(seeds)...)
 }
@@ -76,7 +77,7 @@ func orThree(seeds []uint64) []uint64 {
 	return seeds
 }
 
-func mustFail(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck, seeds ...uint64) {
+func mustFail(t *testing.T, b compute.Backend, c verify.Invariance, seeds ...uint64) {
 	t.Helper()
 	c.Backend = b
 	reports, err := c.RunSeeds(t.Context(), orThree(seeds)...)
@@ -84,7 +85,7 @@ func mustFail(t *testing.T, b compute.Backend, c ebmtest.InvarianceCheck, seeds 
 		t.Fatalf("%+v", err)
 	}
 	for _, r := range reports {
-		wrong := func(s ebmtest.InvarianceStatistic) bool {
+		wrong := func(s verify.Statistic) bool {
 			return s.Distance > r.Distance || math.Abs(s.Mean) > r.Z || math.Abs(s.Second) > r.Z
 		}
 		if r.Passed() || r.NonFinite == 0 && !slices.ContainsFunc(r.Statistics, wrong) { // that chains don't move is not enough
@@ -126,7 +127,7 @@ func (m unsquare) Momentum(z *Node) *Node { return MulScalar(z, float64(m.Scalar
 func TestHMCInvariance(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for i, target := range targets {
-			check := ebmtest.InvarianceCheck{Energy: target.energy, Event: []int{target.dim}, Steps: stepsBetween}
+			check := verify.Invariance{Energy: target.energy, Event: []int{target.dim}, Steps: stepsBetween}
 			t.Run(target.name, func(t *testing.T) {
 				check.Kernel = target.hmc
 				mustPass(t, b, check)
@@ -151,7 +152,7 @@ func TestMassAndJitterInvariance(t *testing.T) {
 		t.Fatal(err)
 	}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		check := ebmtest.InvarianceCheck{Energy: gaussian, Event: []int{3}, Steps: 2}
+		check := verify.Invariance{Energy: gaussian, Event: []int{3}, Steps: 2}
 		for name, kernel := range map[string]HMC{
 			"dense":    {StepSize: ebm.Fixed(0.6), Leapfrog: 3, Mass: dense},
 			"diagonal": {StepSize: ebm.Fixed(1), Leapfrog: 3, Mass: DiagonalMass{1, 0.5, 4}},
@@ -174,7 +175,7 @@ func TestMassAndJitterInvariance(t *testing.T) {
 func TestLangevinBias(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for _, target := range targets {
-			check := ebmtest.InvarianceCheck{Energy: target.energy, Event: []int{target.dim}, Steps: 10, MinMove: 0.005}
+			check := verify.Invariance{Energy: target.energy, Event: []int{target.dim}, Steps: 10, MinMove: 0.005}
 			t.Run(target.name+", small step", func(t *testing.T) {
 				check.Kernel = Langevin{StepSize: target.langevin}
 				mustPass(t, b, check)
@@ -193,7 +194,7 @@ func TestLangevinStationaryLaw(t *testing.T) {
 	const eta = 0.005 // ηλ/2 is 0.0025 along the widest axis, 0.25 along the narrowest
 	stationary := turned(func(i int) float64 { return narrow(i) / (1 - eta/narrow(i)/2) })
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		check := ebmtest.InvarianceCheck{Energy: turned(narrow), Event: []int{10}, Steps: stepsBetween, Exact: stationary}
+		check := verify.Invariance{Energy: turned(narrow), Event: []int{10}, Steps: stepsBetween, Exact: stationary}
 		t.Run("biased Gaussian", func(t *testing.T) {
 			check.Kernel = Langevin{StepSize: ebm.Fixed(eta)}
 			mustPass(t, b, check)

@@ -27,7 +27,10 @@ type Langevin struct {
 	Clamp    *[2]float64  // every number is kept in [Clamp[0], Clamp[1]] after each step; default nil: no limits
 }
 
-var _ ebm.Kernel = Langevin{}
+var _ Tunable = Langevin{}
+
+// WithStepSize is the kernel with another η.
+func (k Langevin) WithStepSize(s ebm.Schedule) ebm.Kernel { k.StepSize = s; return k }
 
 // Init starts at x, [n, event...].
 func (k Langevin) Init(_ ebm.Env, x *Node) ebm.State {

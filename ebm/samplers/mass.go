@@ -117,9 +117,13 @@ func (m DenseMass) Velocity(p *Node) *Node { return m.multiply(p, m.inverse) }
 // multiply every row of x, as one flat vector, by a matrix.
 func (m DenseMass) multiply(x *Node, matrix [][]float64) *Node {
 	checkLength("DenseMass", "rows", len(matrix), x)
+	return multiplyRows(x, ConstAsDType(x.Graph(), x.DType(), matrix))
+}
+
+// multiplyRows multiplies every row of x, as one flat vector of d numbers, by the matrix a, [d, d].
+func multiplyRows(x, a *Node) *Node {
 	shape := x.Shape()
-	flat := Reshape(x, shape.Dimensions[0], len(matrix))
-	a := ConstAsDType(x.Graph(), x.DType(), matrix)
+	flat := Reshape(x, shape.Dimensions[0], shape.Size()/shape.Dimensions[0])
 	return Reshape(EinsumAxes(flat, a, [][2]int{{1, 1}}, nil), shape.Dimensions...)
 }
 

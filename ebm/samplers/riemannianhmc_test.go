@@ -7,6 +7,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -146,7 +147,7 @@ func TestRiemannianMistakes(t *testing.T) {
 			"momenta from N(0,I)": {kernel, false, true},
 		} {
 			t.Run(name, func(t *testing.T) {
-				mustFail(t, b, ebmtest.InvarianceCheck{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: mistake, Steps: 2}, 1)
+				mustFail(t, b, verify.Invariance{Energy: ebm.DoubleWell{}, Event: []int{2}, Kernel: mistake, Steps: 2}, 1)
 			})
 		}
 	})
@@ -178,7 +179,7 @@ func TestRiemannianWayBack(t *testing.T) {
 	wells := certificates[1].kernels[2].(RiemannianHMC)
 	wells.StepSize, wells.Iterations = ebm.Fixed(0.7), 5
 	onGo(t, func(b compute.Backend) {
-		check := ebmtest.InvarianceCheck{Energy: ebm.Rosenbrock{}, Event: []int{2}, Kernel: valleyed, Steps: 2, MinMove: 0.05}
+		check := verify.Invariance{Energy: ebm.Rosenbrock{}, Event: []int{2}, Kernel: valleyed, Steps: 2, MinMove: 0.05}
 		t.Run("checked", func(t *testing.T) { mustPass(t, b, check, 1) })
 		check.Kernel = unchecked
 		t.Run("not checked", func(t *testing.T) { mustFail(t, b, check, 1) })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"gonum.org/v1/gonum/mat"
@@ -260,7 +261,7 @@ func (k obabo) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 func TestUnderdampedInvariance(t *testing.T) {
 	kernel := UnderdampedLangevin{StepSize: ebm.Fixed(0.15), Friction: ebm.Fixed(2)}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		check := ebmtest.InvarianceCheck{Energy: turned(narrow), Event: []int{10}, Steps: 40}
+		check := verify.Invariance{Energy: turned(narrow), Event: []int{10}, Steps: 40}
 		t.Run("BAOAB", func(t *testing.T) {
 			check.Kernel = kernel
 			mustPass(t, b, check, 1)
