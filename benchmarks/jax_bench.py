@@ -58,14 +58,17 @@ def main():
     import jax.numpy as jnp
     import optax
 
-    def mlp(params, x):
+    def field(params, x):
         for weight, bias in params[:-1]:
             x = jax.nn.silu(x @ weight + bias)
         weight, bias = params[-1]
-        return (x @ weight + bias)[:, 0]
+        return x @ weight + bias
 
-    def mlp_params():
-        return [(jnp.array(a, jnp.float32), jnp.array(b, jnp.float32)) for a, b in w.mlp_weights()]
+    def mlp(params, x):
+        return field(params, x)[:, 0]
+
+    def mlp_params(outputs=1):
+        return [(jnp.array(a, jnp.float32), jnp.array(b, jnp.float32)) for a, b in w.mlp_weights(outputs)]
 
     def gaussian(dim):
         i = jnp.arange(dim)
@@ -145,17 +148,14 @@ def main():
     samplers = {"langevin": partial(langevin, jax), "hmc": hmc,
                 "gradient_descent": gradient_descent, "nesterov": nesterov}
 
-    def prepare_pcd(work):
+    def contrastive_divergence(work):
+        """Negatives as TorchEBM's: stratified starts, 5 % of them fresh, written back; L2 of energies."""
         n, h = work.chains, work.step_size
         fresh = max(1, int(n * w.FRESH))
         stride = w.BUFFER // n
-        adam = optax.adam(w.LEARNING_RATE)
-        batches = [jnp.array(b, jnp.float32) for b in zip(*[iter(w.two_moons())] * n)]
 
-        # As TorchEBM's: stratified starts, 5 % of them fresh, negatives written back, L2 of energies.
-        @partial(jax.jit, donate_argnums=(0, 1, 2))
-        def train_step(params, opt, buffer, key, i, data):
-            slots, start, noise = jax.random.split(jax.random.fold_in(key, i), 3)
+        def negatives(params, buffer, key):
+            slots, start, noise = jax.random.split(key, 3)
             index = jnp.arange(n) * stride + jax.random.randint(slots, (n,), 0, stride)
             x = buffer[index].at[:fresh].set(jax.random.normal(start, (fresh, work.dim)))
             grad = jax.grad(lambda x: mlp(params, x).sum())
@@ -164,33 +164,87 @@ def main():
                 z = jax.random.normal(jax.random.fold_in(noise, k), x.shape, x.dtype)
                 return x - h * grad(x) + (2 * h) ** 0.5 * z
 
-            negatives = jax.lax.fori_loop(0, work.steps, step, x)
+            x = jax.lax.fori_loop(0, work.steps, step, x)
+            return x, buffer.at[index].set(x)
 
-            def loss(params):
-                pos, neg = mlp(params, data), mlp(params, negatives)
-                return pos.mean() - neg.mean() + w.REGULARISATION * ((pos**2).mean() + (neg**2).mean())
+        def loss(params, data, negatives):
+            pos, neg = mlp(params, data), mlp(params, negatives)
+            return pos.mean() - neg.mean() + w.REGULARISATION * ((pos**2).mean() + (neg**2).mean())
 
-            value, grads = jax.value_and_grad(loss)(params)
+        return negatives, loss
+
+    def score_matching(work):
+        def loss(params, data, key):
+            grad = jax.grad(lambda x: mlp(params, x[None])[0])
+            return jax.vmap(lambda x: 0.5 * (grad(x) ** 2).sum() - jnp.trace(jax.jacfwd(grad)(x)))(data).mean()
+
+        return loss
+
+    def sliced_score_matching(work):
+        def loss(params, data, key):
+            v = jax.random.rademacher(key, (work.steps, *data.shape), data.dtype)
+            grad = jax.grad(lambda x: mlp(params, x).sum())
+            g, hv = jax.vmap(lambda v: jax.jvp(grad, (data,), (v,)))(v)
+            return (0.5 * (v * g).sum(-1) ** 2 - (v * hv).sum(-1)).mean()
+
+        return loss
+
+    def denoising_score_matching(work):
+        def loss(params, data, key):
+            z = jax.random.normal(key, data.shape, data.dtype)
+            g = jax.grad(lambda x: mlp(params, x).sum())(data + work.step_size * z)
+            return 0.5 * ((g - z / work.step_size) ** 2).sum(-1).mean()
+
+        return loss
+
+    def equilibrium_matching(work):
+        def loss(params, data, key):
+            noise, time = jax.random.split(key)
+            x0, t = jax.random.normal(noise, data.shape, data.dtype), jax.random.uniform(time, (len(data), 1))
+            c = 4 * jnp.minimum(1, (1 - t) / 0.2)
+            return ((field(params, t * data + (1 - t) * x0) - (x0 - data) * c) ** 2).mean()
+
+        return loss
+
+    losses = {"sm": score_matching, "ssm": sliced_score_matching, "dsm": denoising_score_matching,
+              "eqm": equilibrium_matching}
+
+    def prepare_training(work):
+        n = work.chains
+        adam = optax.adam(w.LEARNING_RATE)
+        batches = [jnp.array(b, jnp.float32) for b in zip(*[iter(w.two_moons())] * n)]
+        if work.sampler == "pcd":
+            negatives, loss = contrastive_divergence(work)
+        else:
+            loss = losses[work.sampler](work)
+
+        @partial(jax.jit, donate_argnums=(0, 1, 2))
+        def train_step(params, opt, buffer, key, i, data):
+            key = jax.random.fold_in(key, i)
+            if work.sampler == "pcd":
+                key, buffer = negatives(params, buffer, key)
+            value, grads = jax.value_and_grad(loss)(params, data, key)
             updates, opt = adam.update(grads, opt, params)
-            return optax.apply_updates(params, updates), opt, buffer.at[index].set(negatives), value
+            return optax.apply_updates(params, updates), opt, buffer, value
 
         key = jax.random.key(0)
-        params = mlp_params()
-        state = [params, adam.init(params), jax.random.normal(key, (w.BUFFER, work.dim))]
+        params = mlp_params(2 if work.energy == "field" else 1)
+        buffer = jax.random.normal(key, (w.BUFFER, work.dim)) if work.sampler == "pcd" else ()
+        state = [params, adam.init(params), buffer]
         i = 0
 
         def call():
             nonlocal i
-            for _ in range(w.PCD_STEPS):
-                *state[:], loss = train_step(*state, key, i, batches[i % len(batches)])
+            for _ in range(w.TRAIN_STEPS):
+                *state[:], value = train_step(*state, key, i, batches[i % len(batches)])
                 i += 1
-            loss.block_until_ready()
+            value.block_until_ready()
 
-        return call, w.PCD_STEPS, lambda: None
+        return call, w.TRAIN_STEPS, lambda: None
 
     def prepare(work):
-        if work.sampler == "pcd":
-            return prepare_pcd(work)
+        if work.sampler in w.LOSSES:
+            return prepare_training(work)
         if work.energy == "mlp":
             energy = partial(mlp, mlp_params())
         else:

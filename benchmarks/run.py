@@ -31,7 +31,7 @@ ROOT = HERE.parent
 XLA, GO = "xla:cpu", "go"
 ENGINES = [f"goebm {XLA}", f"goebm {GO}", "torchebm", "jax", "jax sharded"]
 GO_ROWS = {"langevin_doublewell_10000x2x1000", "langevin_doublewell_1000x2x100", "pcd10_train_step_128", "first_sample"}
-UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "pcd10_train_step_128", "first_sample"}
+UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
 
 # Ratios to reach: row, backend → (against TorchEBM, against JAX).
 TARGETS = {
@@ -42,6 +42,10 @@ TARGETS = {
     ("langevin_mlp_128x2x100", XLA): (9, 1.1),
     ("hmc_gaussian10d_L10_1000x10x100", XLA): (12, 1),
     ("pcd10_train_step_128", XLA): (6, 1.1),
+    ("sm_exact_train_step_128", XLA): (12, 1),
+    ("ssm5_train_step_128", XLA): (12, 1),
+    ("dsm_train_step_128", XLA): (6, 1),
+    ("eqm_train_step_128", XLA): (5, 1),
     ("first_sample", XLA): (5, None),
     ("langevin_doublewell_10000x2x1000", GO): (1, None),
     ("langevin_doublewell_1000x2x100", GO): (1, None),
@@ -148,7 +152,7 @@ def measure(row, engines, rounds, seconds):
                 continue
             if answer["first_ms"] is not None:
                 first[e.name] = answer["first_ms"]
-            call_ms = answer["times_ms"][-1] * (w.PCD_STEPS if w.ROWS[row].sampler == "pcd" else 1)
+            call_ms = answer["times_ms"][-1] * (w.TRAIN_STEPS if w.ROWS[row].sampler in w.LOSSES else 1)
             repetitions[e.name] = max(1, min(200, round(seconds * 1e3 / call_ms)))
         for _ in range(rounds):
             for e in engines:
@@ -189,7 +193,7 @@ def results(raw):
             if not go:
                 continue
             torch, jax = (measured[e]["ms"] if e in measured else None for e in ("torchebm", "jax"))
-            units = w.PCD_STEPS if row in w.ROWS and w.ROWS[row].sampler == "pcd" else 1
+            units = w.TRAIN_STEPS if row in w.ROWS and w.ROWS[row].sampler in w.LOSSES else 1
             out.append({
                 "row": row,
                 "backend": backend,

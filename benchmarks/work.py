@@ -13,16 +13,17 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from random import Random
 
 
 @dataclass(frozen=True)
 class Work:
-    energy: str  # "doublewell" (h=2, b=1), "mlp" (2-64-64-1, SiLU) or "gaussian" (10-d)
-    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov" or "pcd"
-    chains: int
+    energy: str  # "doublewell" (h=2, b=1), "mlp" (2-64-64-1, SiLU), "field" (2-64-64-2) or "gaussian" (10-d)
+    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov", or one of LOSSES
+    chains: int  # of a loss: the batch
     dim: int
-    steps: int
-    step_size: float
+    steps: int  # of "pcd" its k, of "ssm" its projections
+    step_size: float  # of "dsm" its noise
 
 
 ROWS = {
@@ -32,9 +33,14 @@ ROWS = {
     "langevin_mlp_10000x2x100": Work("mlp", "langevin", 10000, 2, 100, 1e-2),
     "langevin_mlp_128x2x100": Work("mlp", "langevin", 128, 2, 100, 1e-2),
     "hmc_gaussian10d_L10_1000x10x100": Work("gaussian", "hmc", 1000, 10, 100, 0.15),
-    # steps is CD's k; the time is that of one training step (of PCD_STEPS, one call each).
+    # The time is that of one training step (of TRAIN_STEPS, one call each).
     "pcd10_train_step_128": Work("mlp", "pcd", 128, 2, 10, 1e-2),
+    "sm_exact_train_step_128": Work("mlp", "sm", 128, 2, 0, 0),
+    "ssm5_train_step_128": Work("mlp", "ssm", 128, 2, 5, 0),
+    "dsm_train_step_128": Work("mlp", "dsm", 128, 2, 0, 0.1),
+    "eqm_train_step_128": Work("field", "eqm", 128, 2, 0, 0),
 }
+LOSSES = {"pcd", "sm", "ssm", "dsm", "eqm"}
 for _sampler in ("langevin", "hmc", "gradient_descent", "nesterov"):
     for _n, _d, _k in ((64, 8, 50), (256, 32, 100), (1024, 128, 200)):
         ROWS[f"grid_{_sampler}_{_n}x{_d}x{_k}"] = Work("doublewell", _sampler, _n, _d, _k, 1e-3)
@@ -43,17 +49,17 @@ LEAPFROG_STEPS = 10
 MOMENTUM = 0.9
 CORRELATION = 0.5  # the Gaussian's covariance is CORRELATION^|i−j|
 
-# Persistent contrastive divergence, on 3000 points of two moons in batches of 128. With the L2 penalty that TorchEBM
-# defaults to, 1e-3, the energy collapses after some 2000 steps; with 0.1 it trains for as long as the benchmark lasts.
-PCD_STEPS = 50
+# Training, by Adam on 3000 points of two moons in batches of 128. With the L2 penalty that TorchEBM defaults to for persistent
+# contrastive divergence, 1e-3, the energy collapses after some 2000 steps; with 0.1 it trains for as long as the benchmark lasts.
+TRAIN_STEPS = 50
 BUFFER, FRESH, REGULARISATION, LEARNING_RATE = 8192, 0.05, 0.1, 1e-3
-POINTS = 3000
+POINTS, NOISE = 3000, 0.05
 
 
-def mlp_weights():
+def mlp_weights(outputs=1):
     """The MLP's weights, the same in every engine: [(w as rows [in][out], b as [out])]."""
     layers, k = [], 0
-    for n_in, n_out in ((2, 64), (64, 64), (64, 1)):
+    for n_in, n_out in ((2, 64), (64, 64), (64, outputs)):
         scale = math.sqrt(3 / n_in)
         w = [[scale * math.sin(12.9898 * (k + i * n_out + j + 1)) for j in range(n_out)] for i in range(n_in)]
         k += n_in * n_out
@@ -62,13 +68,14 @@ def mlp_weights():
 
 
 def two_moons():
-    """POINTS points on two half circles, without noise, in an order that mixes them."""
-    half = POINTS // 2
+    """POINTS points near two half circles, in an order that mixes them."""
+    half, random = POINTS // 2, Random(0)
     points = []
     for i in range(POINTS):
         j = (i * 1237) % POINTS
         a = math.pi * (j % half) / (half - 1)
-        points.append((math.cos(a), math.sin(a)) if j < half else (1 - math.cos(a), 0.5 - math.sin(a)))
+        x, y = (math.cos(a), math.sin(a)) if j < half else (1 - math.cos(a), 0.5 - math.sin(a))
+        points.append((random.gauss(x, NOISE), random.gauss(y, NOISE)))
     return points
 
 

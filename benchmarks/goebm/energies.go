@@ -29,10 +29,22 @@ func newEnergy(store *model.Store, w work) ebm.Energy {
 	}
 }
 
-// newMLP is the network 2-64-64-1 with SiLU, written out so that it begins with the weights that work.py prescribes.
+// newMLP is the network 2-64-64-1 as an energy.
 func newMLP(store *model.Store) ebm.Net {
-	layers := mlpWeights()
-	return ebm.Net{Scope: store.Scope("energy"), Fn: func(scope *model.Scope, x *Node, _ ...*Node) *Node {
+	net := network(1)
+	return ebm.Net{Scope: store.Scope("energy"), Fn: func(scope *model.Scope, x *Node, _ ...*Node) *Node { return Squeeze(net(scope, x), -1) }}
+}
+
+// newField is the network 2-64-64-2 as a field.
+func newField(store *model.Store) ebm.FieldNet {
+	net := network(2)
+	return ebm.FieldNet{Scope: store.Scope("field"), Fn: func(scope *model.Scope, x, _ *Node, _ ...*Node) *Node { return net(scope, x) }}
+}
+
+// network has SiLU units, and is written out so that it begins with the weights that work.py prescribes.
+func network(outputs int) func(scope *model.Scope, x *Node) *Node {
+	layers := mlpWeights(outputs)
+	return func(scope *model.Scope, x *Node) *Node {
 		g := x.Graph()
 		for i, weights := range layers {
 			w := scope.VariableWithValue(fmt.Sprintf("w%d", i), weights).NodeValue(g)
@@ -42,15 +54,15 @@ func newMLP(store *model.Store) ebm.Net {
 				x = activation.Swish(x)
 			}
 		}
-		return Squeeze(x, -1)
-	}}
+		return x
+	}
 }
 
 // mlpWeights are the weights [in][out] of the layers.
-func mlpWeights() [][][]float32 {
+func mlpWeights(outputs int) [][][]float32 {
 	var layers [][][]float32
 	k := 0
-	for _, size := range [][2]int{{2, 64}, {64, 64}, {64, 1}} {
+	for _, size := range [][2]int{{2, 64}, {64, 64}, {64, outputs}} {
 		in, out := size[0], size[1]
 		scale := math.Sqrt(3 / float64(in))
 		w := make([][]float32, in)

@@ -46,6 +46,10 @@ var rows = map[string]work{
 	"langevin_mlp_128x2x100":           {"mlp", "langevin", 128, 2, 100, 1e-2},
 	"hmc_gaussian10d_L10_1000x10x100":  {"gaussian", "hmc", 1000, 10, 100, 0.15},
 	"pcd10_train_step_128":             {"mlp", "pcd", 128, 2, 10, 1e-2},
+	"sm_exact_train_step_128":          {"mlp", "sm", 128, 2, 0, 0},
+	"ssm5_train_step_128":              {"mlp", "ssm", 128, 2, 5, 0},
+	"dsm_train_step_128":               {"mlp", "dsm", 128, 2, 0, 0.1},
+	"eqm_train_step_128":               {"field", "eqm", 128, 2, 0, 0},
 }
 
 func init() {
@@ -172,10 +176,10 @@ func timed(p *prepared) (float64, error) {
 }
 
 func prepare(b compute.Backend, w work) (*prepared, error) {
-	if w.sampler == "pcd" {
-		return preparePCD(b, w)
-	}
 	store := model.NewStore()
+	if loss := newLoss(store, w); loss != nil {
+		return prepareTraining(b, store, loss, w)
+	}
 	energy := newEnergy(store, w)
 	sampler, err := ebm.NewSampler(b, store, energy, kernel(w))
 	if err != nil {

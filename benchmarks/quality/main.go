@@ -1,7 +1,13 @@
-// Command quality trains an energy with persistent contrastive divergence on two moons and on Old Faithful, five seeds each, and
-// prints how far samples of the trained energy are from data that training never saw, beside the distance between two true samples.
+// Command quality trains an energy by every loss on six distributions whose density is known, with several seeds, and measures how
+// far it is from them: the sliced W2 between its samples and held-out data beside that of two true samples, the mean squared error of its
+// normalised log-density, the modes it covers, and the seconds that training took.
 //
-//	go run ./benchmarks/quality            # prints the table, writes benchmarks/quality.json
+//	go run ./benchmarks/quality               # all that benchmarks/quality.json does not have yet, and the picture
+//	go run ./benchmarks/quality -fresh        # everything anew
+//	go run ./benchmarks/quality -only ED,PCD -sets "25 Gaussians"
+//	go run ./benchmarks/quality -draw         # the picture alone
+//
+// It writes after each training, and goes on where it was stopped.
 package main
 
 import (
@@ -9,141 +15,201 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/janpfeifer/must"
+	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/backend"
 	"github.com/goebm/goebm/ebm/datasets"
-	"github.com/goebm/goebm/ebm/losses"
-	"github.com/goebm/goebm/ebm/metrics"
-	"github.com/goebm/goebm/ebm/nn"
-	"github.com/goebm/goebm/ebm/samplers"
 )
 
-// task is a data set and the settings for it.
-type task struct {
-	name          string
-	data          func(seed uint64) (train, held *datasets.Data, err error)
-	floor         func() (metrics.Noise, error)
-	batch, epochs int
-	buffer        int
-	l2            float64 // penalty of the energies
-	stepSize      float64
-	steps         int // of sampling, from N(0, I)
-	seeds         int
+// table is quality.json.
+type table struct {
+	Floors map[string]floor `json:"floors"` // by set
+	Cells  []*cell          `json:"cells"`
 }
 
-// result is a row of quality.json.
-type result struct {
-	Task         string    `json:"task"`
-	SW2          []float64 `json:"sliced_w2"` // one a seed
-	Worst        float64   `json:"worst"`
-	Floor        float64   `json:"floor"` // mean distance between two independent true samples
-	FloorStd     float64   `json:"floor_std"`
-	TrainSeconds []float64 `json:"train_seconds"` // compilation included
+// floor is the sliced W2 between two true samples.
+type floor struct {
+	Mean float64 `json:"mean"`
+	Std  float64 `json:"std"`
 }
 
-var tasks = []task{
-	{name: "two moons, 3000 points, noise 0.05", data: moons, floor: moonsFloor, batch: 128, epochs: 100, buffer: 512, l2: .003, stepSize: .0025, steps: 300, seeds: 5},
-	{name: "Old Faithful, standardised, half held out", data: faithful, floor: faithfulFloor, batch: 68, epochs: 500, buffer: 256, l2: .03, stepSize: .01, steps: 200, seeds: 5},
+// cell is a method on a set: a score for each seed.
+type cell struct {
+	Method string   `json:"method"`
+	Set    string   `json:"set"`
+	Seeds  []*score `json:"seeds"`
 }
 
 func main() {
 	out := flag.String("o", "benchmarks/quality.json", "where the figures go")
+	picture := flag.String("picture", "docs/img/quality.png", "where the picture goes")
+	draw := flag.Bool("draw", false, "only draw the picture")
+	fresh := flag.Bool("fresh", false, "forget what the file has")
+	seeds := flag.Int("seeds", 3, "trainings of each cell")
+	share := flag.Float64("share", 1, "of the training steps, to try it")
+	only := flag.String("only", "", "methods, separated by commas; default all")
+	on := flag.String("sets", "", "sets, separated by commas; default all")
 	flag.Parse()
-	b := must.M1(backend.New())
-	var results []result
-	for _, t := range tasks {
-		floor := must.M1(t.floor())
-		r := result{Task: t.name, Floor: floor.Mean, FloorStd: floor.Std}
-		for seed := range t.seeds {
-			sw2, took := must.M2(t.run(b, uint64(seed)))
-			r.SW2, r.TrainSeconds, r.Worst = append(r.SW2, sw2), append(r.TrainSeconds, took.Seconds()), max(r.Worst, sw2)
-		}
-		fmt.Printf("%s\n  sliced W2 of %d seeds %.4f, worst %.4f; floor %.4f ± %.4f; training %.1f s\n", t.name, t.seeds, r.SW2, r.Worst, r.Floor, r.FloorStd, r.TrainSeconds)
-		results = append(results, r)
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	t := &table{Floors: map[string]floor{}}
+	if data, err := os.ReadFile(*out); err == nil && !*fresh {
+		must.M(json.Unmarshal(data, t))
 	}
-	must.M(ebm.WriteFile(*out, append(must.M1(json.MarshalIndent(results, "", "  ")), '\n')))
+	if !*draw {
+		b := must.M1(backend.New())
+		for seed := range *seeds { // a whole table with one seed first
+			for _, s := range chosen(sets, *on, func(s set) string { return s.name }) {
+				for _, m := range chosen(methods, *only, func(m method) string { return m.name }) {
+					must.M(t.fill(ctx, b, m, s, seed, *share))
+					must.M(t.write(*out))
+				}
+			}
+		}
+	}
+	must.M(t.draw(*picture))
+}
+
+// chosen are the items whose names are in the list, all if it is empty.
+func chosen[T any](all []T, list string, name func(T) string) []T {
+	if list == "" {
+		return all
+	}
+	names := strings.Split(list, ",")
+	return slices.DeleteFunc(slices.Clone(all), func(item T) bool { return !slices.Contains(names, name(item)) })
+}
+
+// at is a cell, made where there is none.
+func (t *table) at(method, set string) *cell {
+	for _, c := range t.Cells {
+		if c.Method == method && c.Set == set {
+			return c
+		}
+	}
+	t.Cells = append(t.Cells, &cell{Method: method, Set: set})
+	return t.Cells[len(t.Cells)-1]
+}
+
+func (t *table) write(path string) error {
+	data, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return ebm.WriteFile(path, append(data, '\n'))
+}
+
+// fill measures a cell with one seed, unless it has that.
+func (t *table) fill(ctx context.Context, b compute.Backend, m method, s set, seed int, share float64) error {
+	if _, found := t.Floors[s.name]; !found {
+		noise, err := floorOf(s)
+		if err != nil {
+			return err
+		}
+		t.Floors[s.name] = floor{noise.Mean, noise.Std}
+	}
+	c := t.at(m.name, s.name)
+	if seed < len(c.Seeds) {
+		return nil
+	}
+	r, err := m.run(ctx, b, s, uint64(seed), share)
+	if err != nil {
+		return errors.WithMessagef(err, "%s on %s, seed %d", m.name, s.name, seed)
+	}
+	c.Seeds = append(c.Seeds, r)
+	fmt.Printf("%-12s %-13s seed %d  ", m.name, s.name, seed)
+	if r.Diverged != "" {
+		fmt.Println(r.Diverged)
+		return nil
+	}
+	fmt.Printf("sliced W2 %.3f (floor %.3f)", r.SlicedW2, t.Floors[s.name].Mean)
+	if r.MSE != nil {
+		fmt.Printf("  MSE %.3f", *r.MSE)
+	}
+	if r.Hit != nil {
+		fmt.Printf("  %d modes, %.1f %% on them", *r.Hit, 100**r.Good)
+	}
+	fmt.Printf("  %.1f s\n", r.Seconds)
+	return nil
 }
 
 // run trains with one seed and measures.
-func (t task) run(b compute.Backend, seed uint64) (float64, time.Duration, error) {
-	ctx := context.Background()
-	data, held, err := t.data(seed)
-	if err != nil {
-		return 0, 0, err
-	}
-	store := model.NewStore()
-	energy, kernel := nn.MLPEnergy(store.Scope("/energy"), 64, 64), samplers.Langevin{StepSize: ebm.Fixed(t.stepSize)}
-	cd := losses.ContrastiveDivergence{Energy: energy, Kernel: kernel, Steps: 10, Persistent: true, Buffer: t.buffer, EnergyL2: t.l2}
-	batches := &datasets.Batches{Data: data, Size: t.batch, Seed: seed}
-	began := time.Now()
-	if _, err := ebm.Train(ctx, b, store, cd, batches, ebm.TrainOptions{Epochs: t.epochs, ClipNorm: 1, Seed: seed,
-		Schedule: ebm.Cosine{Start: 2e-3, End: 2e-5, Steps: t.epochs * batches.PerEpoch()}}); err != nil {
-		return 0, 0, err
-	}
-	took := time.Since(began)
-	sampler, err := ebm.NewSampler(b, store, energy, kernel)
-	if err != nil {
-		return 0, 0, err
-	}
-	out, err := sampler.Sample(ctx, ebm.Options{Chains: 3000, Dim: 2, Steps: t.steps, Seed: seed})
-	if err != nil {
-		return 0, 0, err
-	}
-	x, err := tensors.CopyFlatData[float32](out.X)
-	if err != nil {
-		return 0, 0, err
-	}
-	sw2, err := metrics.SlicedWasserstein{}.Between(x, held.X, 2)
-	return sw2, took, err
-}
-
-func moons(seed uint64) (data, held *datasets.Data, err error) {
-	if data, err = (datasets.TwoMoons{N: 3000, Seed: 2 * seed}).Generate(); err != nil {
-		return nil, nil, err
-	}
-	held, err = datasets.TwoMoons{N: 3000, Seed: 2*seed + 1}.Generate()
-	return data, held, err
-}
-
-// moonsFloor compares independent draws: a model's samples are independent, and the set's own angles evenly spaced.
-func moonsFloor() (metrics.Noise, error) {
-	return metrics.Floor(metrics.SlicedWasserstein{}, 2, 20, func(seed uint64) ([]float32, error) {
-		d, err := datasets.TwoMoons{N: 3000, Seed: 1000 + seed, IID: seed%2 == 0}.Generate()
-		if err != nil {
-			return nil, err
-		}
-		return d.X, nil
-	})
-}
-
-func faithful(seed uint64) (data, held *datasets.Data, err error) {
-	all, err := standardised()
-	if err != nil {
-		return nil, nil, err
-	}
-	return all.Split(.5, seed)
-}
-
-func faithfulFloor() (metrics.Noise, error) {
-	all, err := standardised()
-	if err != nil {
-		return metrics.Noise{}, err
-	}
-	return metrics.FloorOfHalves(metrics.SlicedWasserstein{}, all.X, 2, 20, 1)
-}
-
-func standardised() (*datasets.Data, error) {
-	all, err := datasets.OldFaithful()
+func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, share float64) (*score, error) {
+	data, held, err := s.split(seed)
 	if err != nil {
 		return nil, err
 	}
-	all, _, err = all.Standardize()
-	return all, err
+	stretch := 1.0
+	if m.stretch != nil {
+		stretch = m.stretch(s)
+		data = scaled(data, stretch)
+	}
+	net, steps := network{store: model.NewStore(), widths: []int{64, 64, 64}}, m.steps
+	if s.deep {
+		net.widths, steps = []int{128, 128, 128, 128}, 2*steps
+	}
+	steps = int(share * float64(steps))
+	loss, energy := m.build(net, s)
+	rate := m.rate
+	if rate == 0 {
+		rate = 1e-3
+	}
+	began := time.Now()
+	_, err = ebm.Train(ctx, b, net.store, loss, &datasets.Batches{Data: data, Size: 128, Seed: seed}, ebm.TrainOptions{
+		Steps: steps, ClipNorm: 10, EMA: .999, Seed: seed, Schedule: ebm.Cosine{Start: rate, End: rate / 100, Steps: steps}})
+	r := &score{TrainSteps: steps, Seconds: time.Since(began).Seconds()}
+	if diagnosis := (*ebm.Diagnosis)(nil); errors.As(err, &diagnosis) {
+		r.Diverged = diagnosis.Error()
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, ebm.WithEMA(net.store, func() error {
+		var d *density
+		if !m.noDensity {
+			if d, err = densityOf(b, net.store, energy, s); err != nil {
+				return err
+			}
+			if err = r.judgeDensity(b, net.store, energy, s, held, d); err != nil {
+				return err
+			}
+		}
+		var samples []float32
+		if m.chains != nil {
+			kernel, steps, std := m.chains(s)
+			if samples, err = run(ctx, b, net.store, energy, kernel, steps, std, seed); err != nil {
+				return err
+			}
+			for i := range samples {
+				samples[i] /= float32(stretch)
+			}
+		} else {
+			samples = d.sample(heldPoints, seed)
+		}
+		return r.judge(s, held, samples)
+	})
+}
+
+// scaled are the points multiplied by a factor.
+func scaled(d *datasets.Data, factor float64) *datasets.Data {
+	out := &datasets.Data{Name: d.Name, Dim: d.Dim, X: slices.Clone(d.X)}
+	for i := range out.X {
+		out.X[i] *= float32(factor)
+	}
+	return out
 }

@@ -185,7 +185,8 @@ func TestPermutationErrors(t *testing.T) {
 		_, err := c.test.Between(ctx, c.x, c.y, c.dim)
 		wantErr(t, err, says)
 	}
-	_, err := PermutationTest{}.Between(nil, x, x, 2) //nolint:staticcheck // what a nil context gives is the point
+	//lint:ignore SA1012 what a nil context gives is the point
+	_, err := PermutationTest{}.Between(nil, x, x, 2)
 	wantErr(t, err, "PermutationTest: ctx is nil")
 	over, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()

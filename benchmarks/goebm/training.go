@@ -15,10 +15,11 @@ import (
 	"github.com/gomlx/gomlx/ml/train"
 )
 
-// Persistent contrastive divergence, as in work.py.
+// Training, as in work.py.
 const (
-	pcdSteps       = 50 // training steps a call
+	trainSteps     = 50 // training steps a call
 	points         = 3000
+	noise          = 0.05
 	buffer         = 8192
 	fresh          = 0.05
 	regularisation = 0.1
@@ -49,16 +50,32 @@ func (m metered) Iter() iter.Seq2[train.Batch, error] {
 	}
 }
 
-// preparePCD starts a training that runs on as long as the process does, with all that ebm.Train does for its users.
-func preparePCD(b compute.Backend, w work) (*prepared, error) {
-	store := model.NewStore()
-	moons, err := datasets.TwoMoons{N: points}.Generate()
+// newLoss is the loss of a row, nil where it is a sampler's.
+func newLoss(store *model.Store, w work) ebm.Loss {
+	switch w.sampler {
+	case "pcd":
+		return losses.ContrastiveDivergence{
+			Energy: newEnergy(store, w), Kernel: samplers.Langevin{StepSize: ebm.Fixed(w.stepSize)}, Steps: w.steps,
+			Persistent: true, Buffer: buffer, Fresh: fresh, EnergyL2: regularisation,
+		}
+	case "sm":
+		return losses.ScoreMatching{Energy: newEnergy(store, w)}
+	case "ssm":
+		return losses.SlicedScoreMatching{Energy: newEnergy(store, w), Projections: w.steps}
+	case "dsm":
+		return losses.DenoisingScoreMatching{Energy: newEnergy(store, w), Sigma: w.stepSize}
+	case "eqm":
+		return losses.EquilibriumMatching{Field: newField(store)}
+	default:
+		return nil
+	}
+}
+
+// prepareTraining starts a training that runs on as long as the process does, with all that ebm.Train does for its users.
+func prepareTraining(b compute.Backend, store *model.Store, loss ebm.Loss, w work) (*prepared, error) {
+	moons, err := datasets.TwoMoons{N: points, Noise: noise}.Generate()
 	if err != nil {
 		return nil, err
-	}
-	loss := losses.ContrastiveDivergence{
-		Energy: newEnergy(store, w), Kernel: samplers.Langevin{StepSize: ebm.Fixed(w.stepSize)}, Steps: w.steps,
-		Persistent: true, Buffer: buffer, Fresh: fresh, EnergyL2: regularisation,
 	}
 	data := metered{&datasets.Batches{Data: moons, Size: w.chains, Endless: true}, make(chan int), make(chan struct{})}
 	failed := make(chan error, 1)
@@ -69,9 +86,9 @@ func preparePCD(b compute.Backend, w work) (*prepared, error) {
 		}
 		failed <- err
 	}()
-	return &prepared{units: pcdSteps, call: func() error {
+	return &prepared{units: trainSteps, call: func() error {
 		select {
-		case data.begin <- pcdSteps:
+		case data.begin <- trainSteps:
 		case err := <-failed:
 			return err
 		}
