@@ -26,6 +26,8 @@ func (f EnergyFunc) Energy(x *Node, cond ...*Node) *Node { return f(x, cond...) 
 
 // Net is an energy with weights: a GoMLX model function bound to a scope. The scope is entered anew at
 // every build, so an energy that is evaluated many times in one graph shares its weights.
+//
+// Convolutions must have kernels of odd size: GoMLX 0.28.1 gets ∇ₓ of even ones wrong, and says nothing.
 type Net struct {
 	Scope *model.Scope // where the weights live
 	Fn    func(scope *model.Scope, x *Node, cond ...*Node) *Node

@@ -16,4 +16,7 @@
 //	Penalised               any of these with EnergyL2, GradientPenalty or a Penalty of one's own
 //	nn.MLP's SpectralNorm   bounds the slopes of the energy
 //	TrainOptions            has WeightDecay
+//
+// A loss of the slope ∇E trains convolutional energies too, where kernels have odd size and strides are 1: GoMLX has no second
+// gradient of strided convolutions nor of pooling, and says so.
 package losses

@@ -16,8 +16,8 @@ import (
 // which, up to a constant of the data, is half the mean squared distance of s from the score of the data's density. For E = ½x'Ax on
 // data of covariance Σ it is ½ tr A²Σ − tr A, least at A = Σ⁻¹.
 //
-// The trace is exact by default: d products of the Hessian with a unit vector, taken in one pass through n·d rows, whatever the
-// shape of an event and the energy's layers. With Probes it is Hutchinson's estimate, the mean of vᵀ(∇s)v over k Rademacher
+// The trace is exact by default: d products of the Hessian with a unit vector, whatever the shape of an event and the energy's
+// layers; beyond 16 they are taken in one pass through n·d rows. With Probes it is Hutchinson's estimate, the mean of vᵀ(∇s)v over k Rademacher
 // vectors v (every number +1 or −1) drawn for each row: unbiased, and k/d of the work.
 //
 // Choose the exact trace up to some 20 numbers an event, probes beyond. The energy must have a second derivative: SiLU, tanh or

@@ -123,6 +123,44 @@ func TestAnnealedLangevinFollowsTheLadder(t *testing.T) {
 	})
 }
 
+// With conditioning c, [n, 1], as the mean of the data, the mean of each half of the chains is known after every step,
+// m' = m − ηλ(m − c), where log σ comes last. 20 000 chains give it within five standard errors.
+func TestAnnealedLangevinWithConditioning(t *testing.T) {
+	const tau, chains, steps = 0.3, 20_000, 6
+	ladder := ebm.Ladder{Start: 3, End: 0.3, Levels: 2, Steps: 3}
+	around := ebm.EnergyFunc(func(x *Node, cond ...*Node) *Node { return blurred(tau)(Sub(x, cond[0]), cond[1]) })
+	centres, mean, variance := make([][]float32, chains), 0.0, 1.0
+	for i := range centres {
+		centres[i] = []float32{float32(4*(i%2) - 1)} // −1 and 3
+	}
+	for step := range steps { // of c, and of both halves
+		sigma := []float64{3, 0.3}[step/3]
+		eta, lambda := 0.02*sigma*sigma/(0.3*0.3), 1/(sigma*sigma+tau*tau)
+		mean, variance = mean-eta*lambda*(mean-1), (1-eta*lambda)*(1-eta*lambda)*variance+2*eta
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		sampler, err := ebm.NewSampler(b, nil, ebm.AtNoise{Of: around}, AnnealedLangevin{Ladder: ladder, StepSize: ebm.Fixed(0.02)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sampler.Finalize()
+		out, err := sampler.Sample(t.Context(), ebm.Options{Chains: chains, Dim: 1, Steps: steps, Seed: 1, Cond: []*tensors.Tensor{tensors.FromValue(centres)}})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		var got [2]float64
+		for i, x := range out.X.Value().([][]float32) {
+			got[i%2] += float64(x[0]) / (chains / 2)
+		}
+		tolerance := 5 * math.Sqrt(variance/(chains/2))
+		for half, c := range []float64{-1, 3} {
+			if math.Abs(got[half]-c*mean) > tolerance {
+				t.Errorf("conditioned on %g: mean %.4f, want %.4f ± %.4f", c, got[half], c*mean, tolerance)
+			}
+		}
+	})
+}
+
 // Nine modes of different weights, of which chains from N(0, I) see one: plain Langevin stays there. Both annealed forms find all, and
 // the one in σ their weights.
 func TestAnnealingFindsTheModes(t *testing.T) {
