@@ -21,8 +21,9 @@ type engine struct {
 	mesh *distributed.DeviceMesh // nil on one device
 
 	start, initial, loop, chunked, single, summed, stops *model.Exec
-	sharded                                              *Exec             // the loop on several devices
-	weights                                              []*tensors.Tensor // the devices' copies while that loop runs
+	sharded                                              *Exec               // the loop on several devices
+	weights                                              []*tensors.Tensor   // the devices' copies while that loop runs
+	spare                                                [][]*tensors.Tensor // for the noise that the host draws
 }
 
 // engine finds or makes the engine for a request.
@@ -141,9 +142,11 @@ func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int
 	if e.s.chunk == 0 {
 		return e.loopSteps(key, state, cond, first, n)
 	}
+	noise := e.feed(key, first, n)
+	defer noise.close()
 	step := first
 	for step < first+n {
-		slot, size := &e.chunked, e.s.chunk
+		slot, size := &e.chunked, e.chunk()
 		if first+n-step < size {
 			slot, size = &e.single, 1
 		}
@@ -151,7 +154,11 @@ func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int
 		if err != nil {
 			return nil, 0, err
 		}
-		out, err := exec.Call(arguments([]any{int32(step), key}, state, cond)...)
+		drawn, err := noise.take(size)
+		if err != nil {
+			return nil, 0, err
+		}
+		out, err := exec.Call(arguments([]any{int32(step), key}, state, cond, drawn)...)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -165,6 +172,16 @@ func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int
 		}
 	}
 	return state, step, nil
+}
+
+// chunk is the number of steps in one graph: the sampler's, or fewer, down to 2, where their noise would fill more than 64 MiB,
+// for there are two chunks' noise in memory.
+func (e *engine) chunk() int {
+	step := 1
+	for _, d := range e.plan.draws {
+		step += int(d.shape.ByteSize())
+	}
+	return min(e.s.chunk, max(2, 64<<20/step))
 }
 
 // loopSteps takes the steps as one While, on one device or several.

@@ -6,6 +6,10 @@ var (
 	ThreefryGraph = threefryGraph
 	Normal32      = normal32
 	Normal64      = normal64
+
+	HostNormals32 = normals32
+	HostNormal64  = normalHost64
+	HostLog32     = log32
 )
 
 // Words draws the raw bits behind a Float32 draw of a shape.

@@ -23,8 +23,9 @@ type Stopper interface {
 type plan struct {
 	weights []*model.Variable // what the energy reads, in a fixed order
 	state   []shapes.Shape
-	accepts bool    // whether the kernel reports an acceptance probability
-	stopper Stopper // the kernel, if its chains may stop, else nil
+	accepts bool       // whether the kernel reports an acceptance probability
+	stopper Stopper    // the kernel, if its chains may stop, else nil
+	draws   []hostDraw // of a step, where the host makes them
 }
 
 // trace builds Init and one Step into a graph that is thrown away. A kernel that fails does so here, with its
@@ -41,9 +42,11 @@ func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.S
 	position := Parameter(g, "x", x)
 	env.ValueGrad(position) // also where Init and Step leave the energy alone: its shape is checked, its weights found
 	before := k.Init(env, position)
+	source := tracing(b, env.Step)
+	env.Rand = source.rand(Parameter(g, "stepkey", shapes.Make(dtypes.Uint32, 2)), env.Step)
 	after, info := k.Step(env, before)
 
-	p := &plan{accepts: info.Accept != nil}
+	p := &plan{accepts: info.Accept != nil, draws: source.found()}
 	if len(before) != len(after) || len(before) == 0 {
 		exceptions.Panicf("Kernel %T: Init gives %d state values and Step %d; want the same number, at least 1", k, len(before), len(after))
 	}
@@ -82,10 +85,11 @@ type carry struct {
 	key, accept *Node
 	state       State
 	cond        []*Node
+	noise       *noise // nil where the graph draws
 }
 
 func (p *plan) unpack(nodes []*Node) carry {
-	return carry{nodes[0], nodes[1], nodes[2 : 2+len(p.state)], nodes[2+len(p.state):]}
+	return carry{nodes[0], nodes[1], nodes[2 : 2+len(p.state)], nodes[2+len(p.state):], nil}
 }
 
 func (c carry) pack() []*Node {
@@ -94,7 +98,7 @@ func (c carry) pack() []*Node {
 
 // step advances the carry by one step of the kernel.
 func (p *plan) step(e Energy, k Kernel, c carry, step *Node) carry {
-	env := Env{Energy: e, Cond: c.cond, Step: step, Rand: NewRand(c.key, step)}
+	env := Env{Energy: e, Cond: c.cond, Step: step, Rand: c.noise.rand(c.key, step)}
 	var info Info
 	c.state, info = k.Step(env, c.state)
 	if info.Accept != nil {
@@ -149,9 +153,11 @@ func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
 }
 
 // chunkGraph builds n steps in line, for backends whose While can't hold a gradient.
-// inputs: first, then the carry. Outputs: the step after the last one taken, accept and the state.
+// inputs: first, then the carry, then what the host drew. Outputs: the step after the last one taken, accept and the state.
 func (p *plan) chunkGraph(e Energy, k Kernel, n int, inputs []*Node) []*Node {
+	noise, inputs := fed(p.draws, n, inputs)
 	c, after := p.unpack(inputs[1:]), AddScalar(inputs[0], int32(n))
+	c.noise = noise
 	for i := range n {
 		step := AddScalar(inputs[0], int32(i))
 		next := p.step(e, k, c, step)

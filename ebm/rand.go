@@ -15,19 +15,23 @@ import (
 // Bits come from Threefry-2x32 with 13 rounds: a step's draw has the key threefry(key, (step, use)), and a row's
 // numbers 2j and 2j+1 are the two words of threefry(that key, (i, j)). Float64 takes both words of (i, j) for its number j.
 type Rand struct {
-	key  [2]*Node // scalars
-	step *Node    // Int32 scalar
-	use  uint32   // draws made so far in this step
+	key  [2]*Node  // scalars
+	step *Node     // Int32 scalar
+	use  uint32    // draws made so far in this step
+	host *hostRand // nil: draws are made in the graph
 }
 
 // NewRand is the noise of the given step (Int32 scalar) under a key ([2] Uint32).
 func NewRand(key, step *Node) *Rand { return &Rand{key: keyWords(key), step: step} }
 
 // At is the noise of another step under the same key.
-func (r *Rand) At(step *Node) *Rand { return &Rand{key: r.key, step: step} }
+func (r *Rand) At(step *Node) *Rand { return &Rand{key: r.key, step: step, host: r.host.at(step)} }
 
 // Fold is an independent source of noise: its key is drawn from this one's, as the next use of this step.
-func (r *Rand) Fold() *Rand { return &Rand{key: r.next(), step: r.step} }
+func (r *Rand) Fold() *Rand {
+	host := r.host.fold(r.use)
+	return &Rand{key: r.next(), step: r.step, host: host}
+}
 
 // next is the key of this step's next draw.
 func (r *Rand) next() [2]*Node {
@@ -68,6 +72,9 @@ func (r *Rand) words(shape shapes.Shape, wide bool) (first, second *Node) {
 
 // Uniform draws numbers in the open interval (0, 1): the centres of 2²³ equal cells for Float32, of 2⁵² for Float64.
 func (r *Rand) Uniform(shape shapes.Shape) *Node {
+	if u := r.drawn(drawUniform, 0, shape); u != nil {
+		return u
+	}
 	var u *Node
 	switch shape.DType {
 	case dtypes.Float32:
@@ -88,6 +95,9 @@ func (r *Rand) Uniform(shape shapes.Shape) *Node {
 // Normal draws standard normals, by the inverse of their distribution function: one number of 32 bits
 // (Float32) or 64 bits (Float64) each, so that the tails reach ±6.3 and ±9.1 standard deviations.
 func (r *Rand) Normal(shape shapes.Shape) *Node {
+	if z := r.drawn(drawNormal, 0, shape); z != nil {
+		return z
+	}
 	var z *Node
 	switch shape.DType {
 	case dtypes.Float32:
@@ -103,6 +113,9 @@ func (r *Rand) Normal(shape shapes.Shape) *Node {
 
 // Sign draws +1 or −1, each with probability ½ (Rademacher).
 func (r *Rand) Sign(shape shapes.Shape) *Node {
+	if s := r.drawn(drawSign, 0, shape); s != nil {
+		return s
+	}
 	w, _ := r.words(shape, false)
 	bit := ConvertDType(Bitcast(BitwiseShiftRightLogicalScalar(w, uint32(31)), dtypes.Int32), shape.DType)
 	return Reshape(AddScalar(MulScalar(bit, -2), 1), shape.Dimensions...)
@@ -113,6 +126,9 @@ func (r *Rand) Sign(shape shapes.Shape) *Node {
 func (r *Rand) Intn(n int, dims ...int) *Node {
 	if n < 1 || n > 1<<16 {
 		exceptions.Panicf("Rand.Intn: n must be from 1 to 65536, got %d", n)
+	}
+	if k := r.drawn(drawIntn, n, shapes.Make(dtypes.Int32, dims...)); k != nil {
+		return k
 	}
 	w, _ := r.words(shapes.Make(dtypes.Uint32, dims...), false)
 	hi, lo := BitwiseShiftRightLogicalScalar(w, uint32(16)), BitwiseAnd(w, Const(w.Graph(), uint32(0xFFFF)))

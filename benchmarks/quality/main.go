@@ -164,13 +164,9 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 	}
 	steps = int(share * float64(steps))
 	loss, energy := m.build(net, s)
-	rate := m.rate
-	if rate == 0 {
-		rate = 1e-3
-	}
 	began := time.Now()
 	_, err = ebm.Train(ctx, b, net.store, loss, &datasets.Batches{Data: data, Size: 128, Seed: seed}, ebm.TrainOptions{
-		Steps: steps, ClipNorm: 10, EMA: .999, Seed: seed, Schedule: ebm.Cosine{Start: rate, End: rate / 100, Steps: steps}})
+		Steps: steps, ClipNorm: m.clip, EMA: .999, Seed: seed, Schedule: ebm.Cosine{Start: 1e-3, End: 1e-5, Steps: steps}})
 	r := &score{TrainSteps: steps, Seconds: time.Since(began).Seconds()}
 	if diagnosis := (*ebm.Diagnosis)(nil); errors.As(err, &diagnosis) {
 		r.Diverged = diagnosis.Error()

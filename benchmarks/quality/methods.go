@@ -13,7 +13,7 @@ import (
 type method struct {
 	name  string
 	steps int     // of training, on the larger network twice as many
-	rate  float64 // learning rate, default 1e-3
+	clip  float64 // of the gradient's norm; default: none
 	build func(n network, s set) (ebm.Loss, ebm.Energy)
 	// chains is set where samples come by the method's own sampler from N(0, σ²I): kernel, steps, σ. Else they are drawn from the density.
 	chains func(s set) (kernel ebm.Kernel, steps int, std float64)
@@ -35,15 +35,15 @@ func (n network) field() nn.MLPField {
 }
 
 var methods = []method{
-	{name: "CD", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
+	{name: "CD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		return losses.ContrastiveDivergence{Energy: e, Kernel: langevin(s), Steps: 10, EnergyL2: .3}, e
 	}},
-	{name: "PCD", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
+	{name: "PCD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		return losses.ContrastiveDivergence{Energy: e, Kernel: langevin(s), Steps: 10, Persistent: true, Buffer: 2048, Width: 1.5 * s.unit, EnergyL2: .003}, e
 	}},
-	{name: "PT-CD", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
+	{name: "PT-CD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		k := langevin(s)
 		cd := losses.ParallelTemperingCD{Energy: e, Kernel: k, Steps: 10, Rungs: 4, MinBeta: .1, Buffer: 1024, Width: s.unit}
@@ -70,7 +70,7 @@ var methods = []method{
 	}},
 	{name: "ED", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
-		return losses.EnergyDiscrepancy{Energy: e, Time: s.unit * s.unit / 4, Neighbours: 16}, e
+		return losses.EnergyDiscrepancy{Energy: e, Time: s.unit * s.unit / 4}, e
 	}},
 	{name: "NCE", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
@@ -87,7 +87,7 @@ var methods = []method{
 // langevin has a step size for the finest feature of a set.
 func langevin(s set) samplers.Langevin {
 	reach := 1.2 * s.reach
-	return samplers.Langevin{StepSize: ebm.Fixed(s.fine * s.fine / 2), Clamp: &[2]float64{-reach, reach}}
+	return samplers.Langevin{StepSize: ebm.Fixed(s.fine * s.fine / 4), Clamp: &[2]float64{-reach, reach}}
 }
 
 // ladder goes from the whole set down to half its finest feature.
