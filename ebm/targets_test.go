@@ -126,8 +126,11 @@ func TestNormalizersAndMoments(t *testing.T) {
 				continue
 			}
 			half, h := 10.0, 0.03 // the narrowest of Rastrigin's wells has a standard deviation of 0.05
-			if c.name == "Rosenbrock" {
+			switch c.name {
+			case "Rosenbrock":
 				half, h = 36, 0.06 // long, but wider
+			case "Funnel":
+				half, h = 16, 0.05 // its mouth has long tails
 			}
 			cells := int(2 * half / h)
 			axis := make([]float64, cells+1)

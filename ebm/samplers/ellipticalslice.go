@@ -68,12 +68,13 @@ func (k EllipticalSlice) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 		if i > 0 {
 			theta = Add(low, Mul(Sub(high, low), draw(i+1)))
 		}
-		at := Add(mean, Add(Mul(Sub(x, mean), alongRows(Cos(theta), x)), Mul(nu, alongRows(Sin(theta), x))))
-		value := env.Energy.Energy(at, env.Cond...)
+		// Behind barriers, since XLA would else fuse try into try, and compile for long.
+		at := OptimizationBarrier(Add(mean, Add(Mul(Sub(x, mean), alongRows(Cos(theta), x)), Mul(nu, alongRows(Sin(theta), x)))))
+		value := OptimizationBarrier(env.Energy.Energy(at, env.Cond...))
 		hit := LogicalAnd(LogicalNot(found), LessThan(rest(value, at), level)) // not where the value is NaN
 		newX, newEnergy, found = Where(hit, at, newX), Where(hit, value, newEnergy), LogicalOr(found, hit)
 		below := LessThan(theta, ZerosLike(theta))
-		low, high = Where(below, theta, low), Where(below, high, theta)
+		low, high = OptimizationBarrier(Where(below, theta, low)), OptimizationBarrier(Where(below, high, theta))
 	}
 	return ebm.State{newX, newEnergy}, ebm.Info{Accept: ConvertDType(found, x.DType()), Energy: newEnergy}
 }
