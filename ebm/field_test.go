@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -183,6 +184,32 @@ func TestKernelsOnImplicitEnergy(t *testing.T) {
 		alike(t, "gradient descent", numbers(t, half.X), want, 0)
 		if e := half.Summary.Energy[0]; !math.IsNaN(e) {
 			t.Errorf("the summary's energy is %g, want NaN", e)
+		}
+	})
+}
+
+// The acceptance on an explicit energy is that of theory: of a leapfrog step h on ½x², x at rest in exp(−½x²), it is
+// (4/π)·arctan(κ^−½), where κ ≥ 1 and 1/κ are the eigenvalues of MᵀM, M the matrix of the step.
+func TestAcceptanceOnFieldEnergy(t *testing.T) {
+	const n = 50_000
+	half := ebm.DotEnergy{Of: ebm.FieldFunc(func(x, _ *Node, _ ...*Node) *Node { return MulScalar(x, 0.5) })} // E = ½x²
+	rng := rand.New(rand.NewPCG(1, 2))
+	normals := make([]float64, n)
+	for i := range normals {
+		normals[i] = rng.NormFloat64()
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		start := tensors.FromFlatDataAndDimensions(normals, n, 1)
+		for _, h := range []float64{0.3, 1, 1.6} {
+			out := sample(t, newSampler(t, b, nil, half, samplers.HMC{Leapfrog: 1, StepSize: ebm.Fixed(h)}), ebm.Options{Start: start, Steps: 1, Seed: 3})
+			a, c := 1-h*h/2, h*(1-h*h/4)
+			trace := (2*a*a + h*h + c*c) / 2 // (κ + 1/κ)/2
+			want := 4 / math.Pi * math.Atan(1/math.Sqrt(trace+math.Sqrt(trace*trace-1)))
+			bound := 5 * 0.5 / math.Sqrt(n) // five standard errors of a number between 0 and 1
+			t.Logf("step %g: acceptance %.4f, in theory %.4f", h, out.Accept, want)
+			if !(math.Abs(out.Accept-want) < bound) {
+				t.Errorf("step %g: the acceptance is %.4f, want %.4f to within %.4f", h, out.Accept, want, bound)
+			}
 		}
 	})
 }

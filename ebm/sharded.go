@@ -10,8 +10,8 @@ import (
 )
 
 // shardedSteps runs the loop with the chains split over the mesh's devices by XLA's partitioner; key, step numbers and
-// weights are on every device. Its results are the loop's: the step number, then the given number of values with a row a chain. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store
-// to several devices, for good.
+// weights are on every device. Its results are the loop's: the step number, then the given number of values with a row a
+// chain. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store to several devices, for good.
 func (e *engine) shardedSteps(args []any, values int) ([]*tensors.Tensor, error) {
 	whole := distributed.NewReplicatedShardingSpec(e.mesh)
 	rows, err := distributed.BuildSpec(e.mesh).S("chains").Done()

@@ -19,13 +19,23 @@ import (
 // not told the time: it is one field for the whole way, the conditional mean of c(t)·(−u_t) at x.
 //
 // Either Field is trained, or Energy, whose gradient takes its place; for the energies of a field, [ebm.DotEnergy] and
-// [ebm.L2Energy], as for any other, such as nn.MLPEnergy. Training through a gradient costs about three times as much. A
-// field is a gradient only approximately, and has no value; an energy has one, so that HMC can accept or refuse on it.
+// [ebm.L2Energy], as for any other, such as nn.MLPEnergy. Training through a gradient takes more work. A field is a
+// gradient only approximately, and has no value; an energy has one.
 //
-// Sample with the optimisers of package samplers on the energy, which for a field is [ebm.ImplicitEnergy]:
-// GradientDescent, or Nesterov, best within samplers.StopAt; Langevin adds noise. Euler's method for dx/dt = −f(x) with
-// N steps over a time T is GradientDescent with the step size T/N. The density that descent reaches is the data's only in
-// so far as the field leads each noise there: exp(−E) is another one, which HMC samples.
+// Sample from noise N(0, I) with package samplers on the energy, which for a field is [ebm.ImplicitEnergy]:
+//
+//   - GradientDescent or Nesterov within samplers.StopAt, each chain until ‖f‖ is small. Choose the threshold by a distance
+//     to the data: where f is learnt imperfectly it has few zeros, and chains that go on to the end pile up there.
+//   - Langevin, which adds noise.
+//   - Euler's method for dx/dt = −f(x): N steps over a time T are N of GradientDescent with the step size T/N.
+//   - HMC on an explicit energy; with Leapfrog 1 and the step √(2η) it is Langevin's step η with a Metropolis test (MALA).
+//     Its acceptance, Samples.Accept, tells how far Langevin with that η is from exp(−E): near it where nearly all is
+//     accepted. On an ImplicitEnergy, which has no value, nothing is.
+//
+// The samples of descent are the data's in so far as f leads each noise there; exp(−E) is another density.
+//
+// With TimeDependent the field is followed in time, x' = x − f(x, k/N)/N for k = 0, …, N−1 with Decay flow.Constant{Scale: 1}
+// (the second example): the energies of a field take it at time 0 only.
 //
 // Building panics where both or none of Field and Energy are given, where TimeDependent or Dispersion come with an Energy, and
 // on what the parts refuse. A loss that is not finite stays so, for the doctor to find.
@@ -37,7 +47,7 @@ type EquilibriumMatching struct {
 
 	Interpolant   flow.Interpolant // α and σ, default flow.Linear
 	Decay         flow.Decay       // c, default flow.Truncated: 4 until t = 0.8, then down to 0
-	TimeDependent bool             // give Field the time t; by default it is 0, so that the field is the same all the way
+	TimeDependent bool             // give Field the time t (nn.MLPField heeds it if Timed); by default 0, one field all the way
 	Dispersion    *Dispersion      // spreads out the field's features, which must be an ebm.Featured. Default nil: none
 }
 

@@ -42,8 +42,10 @@ func (f eqmField) Field(x, t *Node, _ ...*Node) *Node {
 
 var eqmWeights = []string{"w", "v", "u"}
 
-// eqmValue computes the loss for given noise, data and times, and its gradient in the field's weights.
-func eqmValue(b compute.Backend, store *model.Store, l EquilibriumMatching, x0, x1, times any) (loss float64, grad map[string][]float64, err error) {
+// eqmCompile makes a function that computes the loss for given noise, data and times with the weights as they are in the store, and
+// its gradient in the field's weights.
+func eqmCompile(t *testing.T, b compute.Backend, store *model.Store, l EquilibriumMatching) func(x0, x1, times any) (float64, map[string][]float64) {
+	t.Helper()
 	exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
 		loss := l.match(in[0], in[1], in[2], nil)
 		var weights []*Node
@@ -53,18 +55,21 @@ func eqmValue(b compute.Backend, store *model.Store, l EquilibriumMatching, x0, 
 		return append([]*Node{Identity(loss)}, Gradient(loss, weights...)...)
 	})
 	if err != nil {
-		return 0, nil, err
+		t.Fatal(err)
 	}
-	defer exec.Finalize()
-	out, err := exec.Call(x0, x1, times)
-	if err != nil {
-		return 0, nil, err
+	t.Cleanup(exec.Finalize)
+	return func(x0, x1, times any) (float64, map[string][]float64) {
+		t.Helper()
+		out, err := exec.Call(x0, x1, times)
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		grad := map[string][]float64{}
+		for i, name := range eqmWeights {
+			grad[name] = tensors.MustCopyFlatData[float64](out[i+1])
+		}
+		return tensors.ToScalar[float64](out[0]), grad
 	}
-	grad = map[string][]float64{}
-	for i, name := range eqmWeights {
-		grad[name] = tensors.MustCopyFlatData[float64](out[i+1])
-	}
-	return tensors.ToScalar[float64](out[0]), grad, nil
 }
 
 // through says how a field is trained: itself, or through an energy.
@@ -140,10 +145,7 @@ func TestEquilibriumMatchingMatchesTorchEBM(t *testing.T) {
 			for j, v := range at.Value().([]float64) {
 				eqmNear(t, name+": c(t)", v, c.C[j], 1e-14)
 			}
-			loss, grad, err := eqmValue(b, store, l, c.X0, c.X1, c.T)
-			if err != nil {
-				t.Fatalf("%s: %+v", name, err)
-			}
+			loss, grad := eqmCompile(t, b, store, l)(c.X0, c.X1, c.T)
 			eqmNear(t, name+": the loss", loss, c.Loss, 1e-12)
 			for j, weights := range eqmWeights {
 				for k, want := range eqmFlat(t, c.Gradient[j]) {
@@ -182,29 +184,24 @@ func TestEquilibriumMatchingWeightGradient(t *testing.T) {
 		} {
 			store := model.NewStore()
 			l = l.through(name, eqmField{store})
-			_, grad, err := eqmValue(b, store, l, x0, x1, times)
-			if err != nil {
-				t.Fatalf("%s: %+v", name, err)
-			}
+			value := eqmCompile(t, b, store, l)
+			_, grad := value(x0, x1, times)
 			for weights, k := range map[string]int{"w": 1, "v": 2, "u": 3} {
 				v := store.GetVariable("/field/" + weights)
-				value := tensors.MustCopyFlatData[float64](v.MustValue())
+				start := tensors.MustCopyFlatData[float64](v.MustValue())
 				at := func(shift float64) float64 {
-					moved := append([]float64{}, value...)
+					moved := append([]float64{}, start...)
 					moved[min(k, len(moved)-1)] += shift
 					if err := v.SetValue(tensors.FromFlatDataAndDimensions(moved, v.Shape().Dimensions...)); err != nil {
 						t.Fatal(err)
 					}
-					loss, _, err := eqmValue(b, store, l, x0, x1, times)
-					if err != nil {
-						t.Fatal(err)
-					}
+					loss, _ := value(x0, x1, times)
 					return loss
 				}
 				const h = 1e-3
 				want := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
 				at(0)
-				eqmNear(t, fmt.Sprintf("%s: d loss/d%s", name, weights), grad[weights][min(k, len(value)-1)], want, 1e-8)
+				eqmNear(t, fmt.Sprintf("%s: d loss/d%s", name, weights), grad[weights][min(k, len(start)-1)], want, 1e-8)
 			}
 		}
 	})
@@ -239,6 +236,31 @@ func TestEquilibriumMatchingMean(t *testing.T) {
 					t.Errorf("%s, loss %d is %g, want %g to within %g", dtype, i, got, want, bound)
 				}
 			}
+		}
+	})
+}
+
+// Conditioning goes to the field and to the energy: with both of slope c, the loss is the mean of (c − c(t)(x₀ − x₁))².
+func TestEquilibriumMatchingConditioning(t *testing.T) {
+	x0, x1 := [][]float64{{1, -2}, {0.5, 3}}, [][]float64{{0, 1}, {-1, 2}}
+	times, slope := []float64{0.5, 0.9}, [][]float64{{1, 2}, {-3, 0.5}}
+	want := 0.0
+	for i, decay := range []float64{4, 2} {
+		for j := range 2 {
+			d := slope[i][j] - decay*(x0[i][j]-x1[i][j])
+			want += d * d / 4
+		}
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		for name, l := range map[string]EquilibriumMatching{
+			"field":  {Field: ebm.FieldFunc(func(_, _ *Node, cond ...*Node) *Node { return cond[0] })},
+			"energy": {Energy: ebm.EnergyFunc(func(x *Node, cond ...*Node) *Node { return ReduceSum(Mul(x, cond[0]), 1) })},
+		} {
+			got, err := CallOnce(b, func(x0, x1, t, c *Node) *Node { return Identity(l.match(x0, x1, t, []*Node{c})) }, x0, x1, times, slope)
+			if err != nil {
+				t.Fatalf("%s: %+v", name, err)
+			}
+			eqmNear(t, name, got.Value().(float64), want, 1e-14)
 		}
 	})
 }
@@ -298,10 +320,7 @@ func TestEquilibriumMatchingNaN(t *testing.T) {
 		store := model.NewStore()
 		x := make([]float64, 64)
 		x[17] = math.NaN()
-		loss, _, err := eqmValue(b, store, EquilibriumMatching{Field: eqmField{store}}, make2(x), make2(x), make([]float64, 32))
-		if err != nil {
-			t.Fatal(err)
-		}
+		loss, _ := eqmCompile(t, b, store, EquilibriumMatching{Field: eqmField{store}})(make2(x), make2(x), make([]float64, 32))
 		if !math.IsNaN(loss) {
 			t.Errorf("the loss of NaN is %g", loss)
 		}

@@ -10,4 +10,11 @@
 //   - [EllipticalSlice]: exact, without gradient or step size, on what is a normal distribution times something
 //   - [Minibatch]: a kernel on some rows of the data at a time; around Langevin, SGLD
 //   - [GradientDescent], [Nesterov]: look for modes
+//
+// Wrappers change any of them:
+//
+//   - [StopAt]: each chain until it is where the energy is flat
+//   - [Clamped], [Reflected]: within a box, by force or by an exact move
+//   - [ReplicaExchange]: copies at higher temperatures, to cross between modes
+//   - [DualAveraging], [WarmUp], [ChEES]: step size, mass and path length, fitted before sampling
 package samplers

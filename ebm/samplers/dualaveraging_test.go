@@ -192,22 +192,3 @@ func TestDualAveragingSharded(t *testing.T) {
 		}
 	})
 }
-
-func TestTmp(t *testing.T) {
-	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		if b.Name() != "go" {
-			t.Skip()
-		}
-		target := targets[0]
-		for _, accept := range []float64{0.6, 0.65, 0.7, 0.8} {
-			for _, leapfrog := range []int{3, 4} {
-				for _, steps := range []int{200, 300, 500, 1000} {
-					kernel := DualAveraging{Kernel: HMC{Leapfrog: leapfrog}, Target: accept, Steps: steps}
-					out := sample(t, b, target.energy, kernel, ebm.Options{Chains: 400, Dim: target.dim, Steps: 100, BurnIn: steps, Seed: 1})
-					step, _ := kernel.StepSize(out.Checkpoint)
-					t.Logf("%d L=%d step %.4f, acceptance %.3f for %.2f", steps, leapfrog, step, out.Accept, accept)
-				}
-			}
-		}
-	})
-}
