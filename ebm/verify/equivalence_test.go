@@ -47,6 +47,12 @@ func TestEquivalenceVerdicts(t *testing.T) {
 			{"no noise, no move", stay, []string{"another seed and another number of steps gave the same positions"}},
 		} {
 			r, err := verify.Equivalence{Backend: b, Kernel: c.kernel}.Run(t.Context())
+			if c.name == "impure" && b.Name() != "xla" { // there the driver sees it first
+				if err == nil || !strings.Contains(err.Error(), "a kernel must draw the same at every building") {
+					t.Errorf("%s: error %v", c.name, err)
+				}
+				continue
+			}
 			if err != nil {
 				t.Fatalf("%s: %+v", c.name, err)
 			}

@@ -106,6 +106,9 @@ const grid = 1 << 14
 // finest at the centre and has cells of about 10⁻⁴ standard deviations there. The grid can only make it smaller,
 // by less than the probability of a cell; it saves sorting.
 func distance(a, b []float64, centre, deviation float64) float64 {
+	if deviation == 0 { // a constant, as the energy of a uniform distribution is
+		deviation = 1
+	}
 	var count [grid + 1]int
 	cell := func(v float64) int {
 		u := (v - centre) / deviation
