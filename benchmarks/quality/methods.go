@@ -80,7 +80,7 @@ var methods = []method{
 		f := n.field()
 		return losses.EquilibriumMatching{Field: f}, ebm.ImplicitEnergy{Of: f}
 	}, chains: func(set) (ebm.Kernel, int, float64) {
-		return samplers.StopAt{Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.005)}, GradientNorm: .05}, 1000, 1
+		return samplers.StopAt{Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.02)}, GradientNorm: 1}, 500, 1
 	}, noDensity: true, stretch: func(s set) float64 { return 4 / s.unit }},
 }
 
