@@ -1,4 +1,4 @@
-// Command quality trains an energy by every loss on six distributions whose density is known, with several seeds, and measures how
+// Command quality trains an energy by every loss on six distributions, with several seeds, and measures how
 // far it is from them: the sliced W2 between its samples and held-out data beside that of two true samples, the mean squared error of its
 // normalised log-density, the modes it covers, and the seconds that training took.
 //
@@ -153,11 +153,6 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 	if err != nil {
 		return nil, err
 	}
-	stretch := 1.0
-	if m.stretch != nil {
-		stretch = m.stretch(s)
-		data = scaled(data, stretch)
-	}
 	net, steps := network{store: model.NewStore(), widths: []int{64, 64, 64}}, m.steps
 	if s.deep {
 		net.widths, steps = []int{128, 128, 128, 128}, 2*steps
@@ -181,8 +176,10 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 			if d, err = densityOf(b, net.store, energy, s); err != nil {
 				return err
 			}
-			if err = r.judgeDensity(b, net.store, energy, s, held, d); err != nil {
-				return err
+			if s.logDensity != nil {
+				if err = r.judgeDensity(b, net.store, energy, s, held, d); err != nil {
+					return err
+				}
 			}
 		}
 		var samples []float32
@@ -191,21 +188,9 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 			if samples, err = run(ctx, b, net.store, energy, kernel, steps, std, seed); err != nil {
 				return err
 			}
-			for i := range samples {
-				samples[i] /= float32(stretch)
-			}
 		} else {
 			samples = d.sample(heldPoints, seed)
 		}
 		return r.judge(s, held, samples)
 	})
-}
-
-// scaled are the points multiplied by a factor.
-func scaled(d *datasets.Data, factor float64) *datasets.Data {
-	out := &datasets.Data{Name: d.Name, Dim: d.Dim, X: slices.Clone(d.X)}
-	for i := range out.X {
-		out.X[i] *= float32(factor)
-	}
-	return out
 }

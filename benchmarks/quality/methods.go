@@ -17,8 +17,6 @@ type method struct {
 	build func(n network, s set) (ebm.Loss, ebm.Energy)
 	// chains is set where samples come by the method's own sampler from N(0, σ²I): kernel, steps, σ. Else they are drawn from the density.
 	chains func(s set) (kernel ebm.Kernel, steps int, std float64)
-	// stretch is what the data is multiplied with for training, to be undone in the samples; default 1.
-	stretch func(s set) float64
 	// noDensity says that the energy's density is not what was trained.
 	noDensity bool
 }
@@ -41,7 +39,7 @@ var methods = []method{
 	}},
 	{name: "PCD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
-		return losses.ContrastiveDivergence{Energy: e, Kernel: langevin(s), Steps: 10, Persistent: true, Buffer: 2048, Width: 1.5 * s.unit, EnergyL2: .003}, e
+		return losses.ContrastiveDivergence{Energy: e, Kernel: langevin(s), Steps: 10, Persistent: true, Buffer: 512, Width: s.unit, EnergyL2: .1}, e
 	}},
 	{name: "PT-CD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
@@ -81,13 +79,13 @@ var methods = []method{
 		return losses.EquilibriumMatching{Field: f}, ebm.ImplicitEnergy{Of: f}
 	}, chains: func(set) (ebm.Kernel, int, float64) {
 		return samplers.StopAt{Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.02)}, GradientNorm: 1}, 500, 1
-	}, noDensity: true, stretch: func(s set) float64 { return 4 / s.unit }},
+	}, noDensity: true},
 }
 
 // langevin has a step size for the finest feature of a set.
 func langevin(s set) samplers.Langevin {
 	reach := 1.2 * s.reach
-	return samplers.Langevin{StepSize: ebm.Fixed(s.fine * s.fine / 4), Clamp: &[2]float64{-reach, reach}}
+	return samplers.Langevin{StepSize: ebm.Fixed(s.fine * s.fine / 2), Clamp: &[2]float64{-reach, reach}}
 }
 
 // ladder goes from the whole set down to half its finest feature.

@@ -15,7 +15,7 @@ const (
 	heldPoints  = 5000
 )
 
-// set is a distribution in the plane whose density is known.
+// set is a distribution in the plane.
 type set struct {
 	name  string
 	unit  float64 // its standard deviation along an axis, about: lengths among a method's settings are multiples of it
@@ -24,7 +24,7 @@ type set struct {
 	deep  bool    // train the larger network for longer
 
 	generate   func(n int, seed uint64) (*datasets.Data, error) // independent points
-	logDensity func(x, y float64) float64
+	logDensity func(x, y float64) float64                       // nil where it is not known
 	modes      *metrics.Modes
 }
 
@@ -45,7 +45,7 @@ var sets = []set{
 		generate: func(n int, seed uint64) (*datasets.Data, error) {
 			return datasets.Checkerboard{N: n, Seed: seed}.Generate()
 		}},
-	{name: "pinwheel", unit: 1, fine: .1, reach: 3.5, logDensity: blurred(arms, .05, .05),
+	{name: "pinwheel", unit: 1, fine: .1, reach: 3.5,
 		generate: func(n int, seed uint64) (*datasets.Data, error) {
 			return datasets.Pinwheel{N: n, Seed: seed, IID: true}.Generate()
 		}},
@@ -116,22 +116,6 @@ func ring() (points [][2]float64) {
 func grid() (points [][2]float64) {
 	for i := range 25 {
 		points = append(points, [2]float64{2 * float64(i/5-2) / 1.414, 2 * float64(i%5-2) / 1.414})
-	}
-	return points
-}
-
-// arms are the points of a pinwheel without its noise: quantiles of the radius, and of the angle's normal spread.
-func arms() (points [][2]float64) {
-	const radii, angles = 160, 60
-	for i := range radii {
-		t := math.Sqrt((float64(i) + .5) / radii)
-		for j := range angles {
-			z := math.Sqrt2 * math.Erfinv(2*(float64(j)+.5)/angles-1)
-			for k := range 5 {
-				sin, cos := math.Sincos(2*math.Pi*float64(k)/5 + 5*t + .1*z)
-				points = append(points, [2]float64{2 * t * cos, 2 * t * sin})
-			}
-		}
 	}
 	return points
 }
