@@ -23,6 +23,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/backend"
@@ -585,4 +586,28 @@ func TestTrainInGroupsAndStepByStep(t *testing.T) {
 			}
 		}
 	})
+}
+
+// On the pure Go backend the host draws a training step's noise, bit by bit as the graph would: here from a step that it can't tell.
+func TestHostDrawsOfTraining(t *testing.T) {
+	b := pureGo(t)
+	train := func(inGraph bool) map[string]string {
+		t.Helper()
+		store := model.NewStore()
+		inner := moonsCD(store)
+		loss := lossFunc(func(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
+			if inGraph {
+				step := optimizer.GetGlobalStepVar(store).NodeValue(x.Graph())
+				rng = rng.At(MulScalar(ConvertDType(step, dtypes.Int32), 1))
+			}
+			return inner.Loss(x, rng, cond...)
+		})
+		data := moons(t)
+		data.Size, data.KeepPartial = 40, true // and a rest of 16: steps on batches of two shapes
+		if _, err := ebm.Train(context.Background(), b, store, loss, data, ebm.TrainOptions{Steps: 9, Seed: 7<<40 + 5}); err != nil {
+			t.Fatal(err)
+		}
+		return contents(t, store)
+	}
+	sameContents(t, train(false), train(true))
 }

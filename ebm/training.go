@@ -89,6 +89,7 @@ func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Da
 func (t *training) finalize() {
 	t.drop()
 	for _, g := range t.groupings {
+		g.noise.close()
 		g.exec.Finalize()
 	}
 }

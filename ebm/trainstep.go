@@ -2,6 +2,7 @@ package ebm
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
@@ -20,8 +21,9 @@ const (
 
 // grouped is how steps on batches of one shape are taken.
 type grouped struct {
-	exec *model.Exec
-	size int // steps that a call may take; 0 where the graph is that of one step and not a loop
+	exec  *model.Exec
+	size  int   // steps that a call may take; 0 where the graph is that of one step and not a loop
+	noise *feed // what the host draws for that step
 }
 
 // grouping finds or makes what takes the steps on batches of these shapes.
@@ -34,9 +36,15 @@ func (t *training) grouping(inputs []*tensors.Tensor) (*grouped, error) {
 	if g, ok := t.groupings[id]; ok {
 		return g, nil
 	}
-	vars, loops := t.trace(in)
-	g := &grouped{}
-	build := func(in []*Node) []*Node { return []*Node{Identity(t.stepGraph(in))} }
+	vars, draws, loops := t.trace(in)
+	g := &grouped{noise: &feed{backend: t.backend, key: t.key(), draws: draws, step: t.step, end: math.MaxInt, batch: 1}}
+	build := func(in []*Node) []*Node {
+		var source *noise
+		if batch := len(in) - len(draws); len(draws) > 0 {
+			source, in = &noise{draws: draws, nodes: in[batch:]}, in[:batch]
+		}
+		return []*Node{Identity(t.stepGraph(in, source))}
+	}
 	if loops {
 		bytes := 1
 		for _, shape := range in {
@@ -54,9 +62,9 @@ func (t *training) grouping(inputs []*tensors.Tensor) (*grouped, error) {
 	return g, nil
 }
 
-// trace builds a step into a graph that is thrown away. It finds the variables that the step reads or writes, and whether it
-// can be the body of a loop.
-func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, loops bool) {
+// trace builds a step into a graph that is thrown away. It finds the variables that the step reads or writes, what it draws where the
+// host does that, and whether it can be the body of a loop.
+func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, draws []hostDraw, loops bool) {
 	g := NewGraph(t.backend, "trace")
 	defer g.Finalize()
 	model.SetStore(g, t.store)
@@ -64,31 +72,35 @@ func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, loops bool)
 	for i, shape := range in {
 		batch[i] = Parameter(g, "", shape)
 	}
-	t.stepGraph(batch)
+	source := tracing(t.backend, nil)
+	t.stepGraph(batch, source)
 	for v := range t.store.IterVariables() {
 		if v.InUseByGraph(g) {
 			vars = append(vars, v)
 		}
 	}
 	if t.backend.Name() != "xla" {
-		return vars, false
+		return vars, source.found(), false
 	}
 	for _, node := range g.Nodes() {
 		switch node.Type() {
 		case NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall: // closures do not nest in GoMLX
-			return vars, false
+			return vars, source.found(), false
 		}
 	}
-	return vars, true
+	return vars, nil, true
 }
 
 // stepGraph builds one training step: the loss, the optimizer's update of the weights, and that of their averages. It returns
-// the step's figures.
-func (t *training) stepGraph(batch []*Node) *Node {
+// the step's figures. Its noise comes from a source, or from the graph where that is nil.
+func (t *training) stepGraph(batch []*Node, source *noise) *Node {
 	g := batch[0].Graph()
 	t.store.SetTraining(g, true)
 	step := trainStep(g)
-	terms := t.loss.Loss(batch[0], NewRand(t.keyVar().NodeValue(g), step), batch[1:]...)
+	if source != nil {
+		source.step = step
+	}
+	terms := t.loss.Loss(batch[0], source.rand(t.keyVar().NodeValue(g), step), batch[1:]...)
 	train.AddMainLoss(terms.Loss)
 	t.guard.UpdateGraph(t.store.RootScope(), g, train.TotalLoss(g))
 	train.ExecPerStepUpdateGraphFn(g) // of GoMLX's layers
@@ -100,8 +112,11 @@ func (t *training) stepGraph(batch []*Node) *Node {
 
 // keyVar holds the key of all of training's noise, so that checkpoints have it.
 func (t *training) keyVar() *model.Variable {
-	return t.store.VariableWithValue("/train/key", []uint32{uint32(t.Seed), uint32(t.Seed >> 32)}).SetTrainable(false)
+	key := t.key()
+	return t.store.VariableWithValue("/train/key", key[:]).SetTrainable(false)
 }
+
+func (t *training) key() [2]uint32 { return [2]uint32{uint32(t.Seed), uint32(t.Seed >> 32)} }
 
 // loopGraph takes one step after another in a While, alone in its graph; as in plan.loopGraph a body captures nothing, so that
 // batches and variables go through it. inputs: how many steps to take, then a group of batches, [size, n, ...] each.
@@ -146,7 +161,7 @@ func (t *training) loopGraph(vars []*model.Variable, inputs []*Node) *Node {
 			dims := x.Shape().Dimensions
 			batch = append(batch, Reshape(DynamicSlice(x, at(len(dims)), append([]int{1}, dims[1:]...)), dims[1:]...))
 		}
-		row := t.stepGraph(batch)
+		row := t.stepGraph(batch, nil)
 		out := append([]*Node{AddScalar(ps[0], 1), ps[1], DynamicUpdateSlice(ps[2], Reshape(row, 1, numFigures), at(2))}, ps[3:first]...)
 		for i, v := range vars {
 			next := v.NodeValue(g)
@@ -167,7 +182,14 @@ func (t *training) loopGraph(vars []*model.Variable, inputs []*Node) *Node {
 // steps takes a step for each of the batches that wait, and gives each one's figures.
 func (t *training) steps(group *grouped) (rows [][]float32, err error) {
 	if group.size == 0 { // the group is of one
-		out, err := group.exec.Call(arguments(nil, t.waiting[0].inputs)...)
+		if len(group.noise.draws) > 0 && group.noise.next() != t.step { // there were steps on batches of other shapes
+			group.noise = &feed{backend: t.backend, key: t.key(), draws: group.noise.draws, step: t.step, end: math.MaxInt, batch: 1, spare: group.noise.close()}
+		}
+		drawn, err := group.noise.take(1)
+		if err != nil {
+			return nil, err
+		}
+		out, err := group.exec.Call(arguments(nil, t.waiting[0].inputs, drawn)...)
 		if err != nil {
 			return nil, err
 		}
