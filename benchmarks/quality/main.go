@@ -176,10 +176,8 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 			if d, err = densityOf(b, net.store, energy, s); err != nil {
 				return err
 			}
-			if s.logDensity != nil {
-				if err = r.judgeDensity(b, net.store, energy, s, held, d); err != nil {
-					return err
-				}
+			if err = r.judgeDensity(b, net.store, energy, s, held, d); err != nil {
+				return err
 			}
 		}
 		var samples []float32
