@@ -6,7 +6,7 @@ With --devices N, XLA's CPU is split into N devices and the chains are sharded o
 
 import os
 import sys
-from functools import partial
+from functools import cache, partial
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 DEVICES = int(sys.argv[sys.argv.index("--devices") + 1]) if "--devices" in sys.argv else 1
@@ -56,7 +56,10 @@ def main():
     import blackjax
     import jax
     import jax.numpy as jnp
+    import numpy as np
     import optax
+    from blackjax.adaptation.base import get_filter_adapt_info_fn
+    from blackjax.adaptation.step_size import dual_averaging_adaptation
 
     def field(params, x):
         for weight, bias in params[:-1]:
@@ -242,6 +245,80 @@ def main():
 
         return call, w.TRAIN_STEPS, lambda: None
 
+    def blackjax_adapt():
+        """BlackJAX's kernels and adaptation on the Gaussian of an ESS row, all chains under vmap, the whole of either run under one jit."""
+
+        @cache
+        def compiled(row):
+            deviation = jnp.array(w.deviations(row), jnp.float32)
+
+            def logdensity(x):
+                return -0.5 * ((x / deviation) ** 2).sum()
+
+            def chains(key):
+                return jax.random.normal(key, (w.ESS_CHAINS, w.ESS_DIM))
+
+            # Each chain adapts for itself, as vmap makes of window_adaptation. HMC of one leapfrog step is MALA, which
+            # blackjax.mala itself has without a mass matrix only.
+            @jax.jit
+            def windows(key):
+                start, moves = jax.random.split(key)
+                warm_up = blackjax.window_adaptation(
+                    blackjax.hmc, logdensity, target_acceptance_rate=row.target, initial_step_size=w.ESS_STEP_SIZE,
+                    num_integration_steps=row.leapfrog, adaptation_info_fn=get_filter_adapt_info_fn())
+
+                def run(key, x):
+                    (state, found), _ = warm_up.run(key, x, num_steps=w.ESS_WARM_UP)
+                    return state, {"step_size": found["step_size"], "inverse_mass_matrix": found["inverse_mass_matrix"]}
+
+                return jax.vmap(run)(jax.random.split(moves, w.ESS_CHAINS), chains(start))
+
+            # One step size for all chains, from their mean acceptance. BlackJAX has the averaging and no loop around it for MALA.
+            @jax.jit
+            def averaging(key):
+                start, moves = jax.random.split(key)
+                init, update, final = dual_averaging_adaptation(row.target)
+                mala = blackjax.mala.build_kernel()
+
+                def step(carry, key):
+                    states, adapting = carry
+                    states, info = jax.vmap(lambda k, s: mala(k, s, logdensity, jnp.exp(adapting.log_step_size)))(
+                        jax.random.split(key, w.ESS_CHAINS), states)
+                    return (states, update(adapting, info.acceptance_rate.mean())), None
+
+                states = jax.vmap(lambda x: blackjax.mala.init(x, logdensity))(chains(start))
+                (states, adapting), _ = jax.lax.scan(step, (states, init(w.ESS_STEP_SIZE)), jax.random.split(moves, w.ESS_WARM_UP))
+                return states, {"step_size": jnp.full(w.ESS_CHAINS, final(adapting))}
+
+            def kernel(found):
+                if row.mass:
+                    return blackjax.hmc(logdensity, num_integration_steps=row.leapfrog, **found).step
+                return blackjax.mala(logdensity, **found).step
+
+            @jax.jit
+            def sample(key, states, found):
+                def step(states, key):
+                    states, info = jax.vmap(lambda k, s, f: kernel(f)(k, s))(jax.random.split(key, w.ESS_CHAINS), states, found)
+                    return states, (states.position, info.acceptance_rate.mean())
+
+                _, (draws, accept) = jax.lax.scan(step, states, jax.random.split(key, row.draws))
+                return draws, accept.mean()
+
+            return windows if row.mass else averaging, sample
+
+        def adapt(row, seed):
+            warm_up, sample = compiled(row)
+            warm, going = jax.random.split(jax.random.key(seed))
+            states, found = jax.block_until_ready(warm_up(warm))
+
+            def draw():
+                draws, accept = jax.block_until_ready(sample(going, states, found))
+                return lambda: np.ascontiguousarray(np.asarray(draws).transpose(1, 0, 2)), accept
+
+            return draw, found["step_size"].mean()
+
+        return adapt
+
     def prepare(work):
         if work.sampler in w.LOSSES:
             return prepare_training(work)
@@ -261,7 +338,7 @@ def main():
         return call, 1, lambda: w.mean_error(energy(x))
 
     w.serve("jax", {"version": jax.__version__, "blackjax": blackjax.__version__,
-                    "devices": len(jax.devices())}, prepare)
+                    "devices": len(jax.devices())}, prepare, blackjax_adapt())
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ type MALA struct {
 	Mass     Mass         // M, default the identity; best near the inverse of the target's covariance
 }
 
-var _ ebm.Kernel = MALA{}
+var _ Preconditioned = MALA{}
 
 // Init starts at x, [n, event...].
 func (k MALA) Init(env ebm.Env, x *Node) ebm.State {
@@ -46,6 +46,9 @@ func (k MALA) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 
 // WithStepSize is the kernel with another η.
 func (k MALA) WithStepSize(s ebm.Schedule) ebm.Kernel { k.StepSize = s; return k }
+
+// WithMass is the kernel with another M.
+func (k MALA) WithMass(m Mass) Tunable { k.Mass = m; return k }
 
 // leap is the HMC that makes the same move.
 func (k MALA) leap() HMC { return HMC{Leapfrog: 1, Mass: k.Mass} }
