@@ -59,7 +59,9 @@ def main():
     import numpy as np
     import optax
     from blackjax.adaptation.base import get_filter_adapt_info_fn
+    from blackjax.adaptation.mass_matrix import mass_matrix_adaptation
     from blackjax.adaptation.step_size import dual_averaging_adaptation
+    from blackjax.adaptation.window_adaptation import build_schedule
 
     def field(params, x):
         for weight, bias in params[:-1]:
@@ -246,76 +248,93 @@ def main():
         return call, w.TRAIN_STEPS, lambda: None
 
     def blackjax_adapt():
-        """BlackJAX's kernels and adaptation on the Gaussian of an ESS row, all chains under vmap, the whole of either run under one jit."""
+        """BlackJAX's kernels and adaptation on the Gaussian of an ESS row, all chains under vmap, warm-up and draws under a jit each."""
 
         @cache
-        def compiled(row):
+        def compiled(row, alone):
             deviation = jnp.array(w.deviations(row), jnp.float32)
 
             def logdensity(x):
                 return -0.5 * ((x / deviation) ** 2).sum()
 
-            def chains(key):
+            # HMC of one leapfrog step is MALA; blackjax.mala itself takes no mass matrix.
+            moves = blackjax.hmc.build_kernel() if row.mass else blackjax.mala.build_kernel()
+            algorithm = blackjax.hmc if row.mass else blackjax.mala
+
+            def move(key, state, step_size, inverse_mass):
+                if row.mass:
+                    return moves(key, state, logdensity, step_size, inverse_mass, row.leapfrog)
+                return moves(key, state, logdensity, step_size)
+
+            def starts(key):
                 return jax.random.normal(key, (w.ESS_CHAINS, w.ESS_DIM))
 
-            # Each chain adapts for itself, as vmap makes of window_adaptation. HMC of one leapfrog step is MALA, which
-            # blackjax.mala itself has without a mass matrix only.
             @jax.jit
-            def windows(key):
-                start, moves = jax.random.split(key)
+            def each_for_itself(key):
+                """window_adaptation under vmap."""
+                start, going = jax.random.split(key)
                 warm_up = blackjax.window_adaptation(
                     blackjax.hmc, logdensity, target_acceptance_rate=row.target, initial_step_size=w.ESS_STEP_SIZE,
                     num_integration_steps=row.leapfrog, adaptation_info_fn=get_filter_adapt_info_fn())
 
                 def run(key, x):
                     (state, found), _ = warm_up.run(key, x, num_steps=w.ESS_WARM_UP)
-                    return state, {"step_size": found["step_size"], "inverse_mass_matrix": found["inverse_mass_matrix"]}
+                    return state, found["step_size"], found["inverse_mass_matrix"]
 
-                return jax.vmap(run)(jax.random.split(moves, w.ESS_CHAINS), chains(start))
-
-            # One step size for all chains, from their mean acceptance. BlackJAX has the averaging and no loop around it for MALA.
-            @jax.jit
-            def averaging(key):
-                start, moves = jax.random.split(key)
-                init, update, final = dual_averaging_adaptation(row.target)
-                mala = blackjax.mala.build_kernel()
-
-                def step(carry, key):
-                    states, adapting = carry
-                    states, info = jax.vmap(lambda k, s: mala(k, s, logdensity, jnp.exp(adapting.log_step_size)))(
-                        jax.random.split(key, w.ESS_CHAINS), states)
-                    return (states, update(adapting, info.acceptance_rate.mean())), None
-
-                states = jax.vmap(lambda x: blackjax.mala.init(x, logdensity))(chains(start))
-                (states, adapting), _ = jax.lax.scan(step, (states, init(w.ESS_STEP_SIZE)), jax.random.split(moves, w.ESS_WARM_UP))
-                return states, {"step_size": jnp.full(w.ESS_CHAINS, final(adapting))}
-
-            def kernel(found):
-                if row.mass:
-                    return blackjax.hmc(logdensity, num_integration_steps=row.leapfrog, **found).step
-                return blackjax.mala(logdensity, **found).step
+                return jax.vmap(run)(jax.random.split(going, w.ESS_CHAINS), starts(start))
 
             @jax.jit
-            def sample(key, states, found):
+            def together(key):
+                """The parts of window_adaptation with one step size and mass for all chains: from their mean acceptance and all their draws."""
+                start, going = jax.random.split(key)
+                averaging, next_step_size, mean_step_size = dual_averaging_adaptation(row.target)
+                no_draws, add_draw, new_mass = mass_matrix_adaptation(is_diagonal_matrix=True)
+                slow, last = build_schedule(w.ESS_WARM_UP).T.astype(bool) & row.mass
+
+                def end_window(found):
+                    adapting, mass = found
+                    return averaging(mean_step_size(adapting)), new_mass(mass)
+
+                def step(carry, at):
+                    states, adapting, mass = carry
+                    key, slow, last = at
+                    states, info = jax.vmap(move, (0, 0, None, None))(
+                        jax.random.split(key, w.ESS_CHAINS), states, jnp.exp(adapting.log_step_size), mass.inverse_mass_matrix)
+                    adapting = next_step_size(adapting, info.acceptance_rate.mean())
+                    add = lambda mass: jax.lax.scan(lambda m, x: (add_draw(m, x), None), mass, states.position)[0]
+                    mass = jax.lax.cond(slow, add, lambda mass: mass, mass)
+                    adapting, mass = jax.lax.cond(last, end_window, lambda found: found, (adapting, mass))
+                    return (states, adapting, mass), None
+
+                states = jax.vmap(lambda x: algorithm.init(x, logdensity))(starts(start))
+                begin = states, averaging(w.ESS_STEP_SIZE), no_draws(w.ESS_DIM)
+                (states, adapting, mass), _ = jax.lax.scan(step, begin, (jax.random.split(going, w.ESS_WARM_UP), slow, last))
+                return states, mean_step_size(adapting), mass.inverse_mass_matrix
+
+            @jax.jit
+            def sample(key, states, step_size, inverse_mass):
+                shared = 0 if alone else None
+
                 def step(states, key):
-                    states, info = jax.vmap(lambda k, s, f: kernel(f)(k, s))(jax.random.split(key, w.ESS_CHAINS), states, found)
+                    states, info = jax.vmap(move, (0, 0, shared, shared))(
+                        jax.random.split(key, w.ESS_CHAINS), states, step_size, inverse_mass)
                     return states, (states.position, info.acceptance_rate.mean())
 
                 _, (draws, accept) = jax.lax.scan(step, states, jax.random.split(key, row.draws))
                 return draws, accept.mean()
 
-            return windows if row.mass else averaging, sample
+            return each_for_itself if alone else together, sample
 
-        def adapt(row, seed):
-            warm_up, sample = compiled(row)
+        def adapt(row, seed, alone):
+            warm_up, sample = compiled(row, alone)
             warm, going = jax.random.split(jax.random.key(seed))
-            states, found = jax.block_until_ready(warm_up(warm))
+            states, step_size, inverse_mass = jax.block_until_ready(warm_up(warm))
 
             def draw():
-                draws, accept = jax.block_until_ready(sample(going, states, found))
+                draws, accept = jax.block_until_ready(sample(going, states, step_size, inverse_mass))
                 return lambda: np.ascontiguousarray(np.asarray(draws).transpose(1, 0, 2)), accept
 
-            return draw, found["step_size"].mean()
+            return draw, step_size.mean()
 
         return adapt
 

@@ -6,7 +6,8 @@ process, compile included (null on later requests); check is the mean energy of 
 and its standard error, which the runner compares across engines: the same work gives the same number.
 
 "ESS_ROW REPETITIONS SEED FILE" asks for a warm-up and then that many timed runs that keep all draws, those of the last in
-FILE, float32 [chains, draws, dim]. The answer: {"row", "warm_ms", "times_ms", "accept", "step_size"}, the last two means over chains.
+FILE, float32 [chains, draws, dim]. The answer: {"row", "warm_ms", "times_ms", "accept", "step_size"}. A fifth word, "alone", lets every
+chain adapt for itself. "judge ESS_ROW FILE", which GoEBM alone answers, is for the ESS of draws: {"row", "ess", "off"}.
 
 benchmarks/goebm does the same; change the two together.
 """
@@ -104,7 +105,7 @@ def two_moons():
 
 
 def deviations(row):
-    """The Gaussian's standard deviations."""
+    """The Gaussian's standard deviations, of an Ess."""
     return [row.narrowest ** (1 - i / (ESS_DIM - 1)) for i in range(ESS_DIM)]
 
 
@@ -113,16 +114,18 @@ def serve(engine, about, prepare, adapt=None):
 
     prepare(work) returns (call, units, check): call() does the work and waits for it to end, a call
     is worth `units` of what the row times, check() is [mean, standard error] of the energy after the
-    last call, or None. adapt(row, seed), for ESS_ROWS, warms up and waits for that, and returns (sample, step size):
+    last call, or None.
+
+    adapt(row, seed, alone), for ESS_ROWS, warms up and waits for that, and returns (sample, step size):
     sample() draws and waits, and gives (a function that copies the draws into a numpy array [chains, draws, dim], mean acceptance).
     """
     print(json.dumps({"engine": engine, **about}), flush=True)
     prepared = {}
     for line in sys.stdin:
-        row, repetitions, *seed_file = line.split()
+        row, repetitions, *ess = line.split()
         try:
-            if seed_file:
-                answer = measure_ess(row, adapt, int(repetitions), int(seed_file[0]), seed_file[1])
+            if ess:
+                answer = measure_ess(row, adapt, int(repetitions), *ess)
                 print(json.dumps(answer), flush=True)
                 continue
             first = None
@@ -137,9 +140,9 @@ def serve(engine, about, prepare, adapt=None):
         print(json.dumps(answer), flush=True)
 
 
-def measure_ess(row, adapt, repetitions, seed, file):
+def measure_ess(row, adapt, repetitions, seed, file, alone=None):
     start = time.perf_counter()
-    sample, step_size = adapt(ESS_ROWS[row], seed)
+    sample, step_size = adapt(ESS_ROWS[row], int(seed), alone == "alone")
     warm_ms = (time.perf_counter() - start) * 1e3
     sample()  # compiles, where it has not yet
     times = []
