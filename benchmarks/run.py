@@ -395,7 +395,7 @@ def main():
             raw["about"][e.name] = {k: v for k, v in e.about.items() if k != "engine"}
         for row in rows:
             if row in w.ESS_ROWS:
-                measured, done = measure_ess(row, engines, rounds, 2 if args.quick else 5, build_dir)
+                measured, done = measure_ess(row, engines, *((2, 2) if args.quick else (5, 5)), build_dir)
                 good = done and good
                 shown = {name: f"{number(m['ess'])} in {number(m['ms'])} ms" for name, m in measured.items()}
                 kept = raw.setdefault("ess", {"rows": {}})
