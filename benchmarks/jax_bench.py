@@ -257,13 +257,14 @@ def main():
             def logdensity(x):
                 return -0.5 * ((x / deviation) ** 2).sum()
 
-            # HMC of one leapfrog step is MALA; blackjax.mala itself takes no mass matrix.
+            # HMC of one leapfrog step h is MALA of η = h²/2; blackjax.mala itself takes no mass matrix.
             moves = blackjax.hmc.build_kernel() if row.mass else blackjax.mala.build_kernel()
             algorithm = blackjax.hmc if row.mass else blackjax.mala
 
             def move(key, state, step_size, inverse_mass):
                 if row.mass:
-                    return moves(key, state, logdensity, step_size, inverse_mass, row.leapfrog)
+                    h = jnp.sqrt(2 * step_size) if row.kernel == "mala" else step_size
+                    return moves(key, state, logdensity, h, inverse_mass, row.leapfrog)
                 return moves(key, state, logdensity, step_size)
 
             def starts(key):
@@ -279,7 +280,8 @@ def main():
 
                 def run(key, x):
                     (state, found), _ = warm_up.run(key, x, num_steps=w.ESS_WARM_UP)
-                    return state, found["step_size"], found["inverse_mass_matrix"]
+                    h = found["step_size"]
+                    return state, h**2 / 2 if row.kernel == "mala" else h, found["inverse_mass_matrix"]
 
                 return jax.vmap(run)(jax.random.split(going, w.ESS_CHAINS), starts(start))
 

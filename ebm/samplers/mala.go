@@ -25,7 +25,7 @@ import (
 // diffusions, J. R. Stat. Soc. B 60 (1998), doi:10.1111/1467-9868.00123.
 type MALA struct {
 	StepSize ebm.Schedule // η > 0, default 0.1
-	Mass     Mass         // M, default the identity; best near the inverse of the target's covariance
+	Mass     Mass         // M, default the identity; best near the inverse of the target's covariance, as [WarmUp] with a Target of 0.574 makes it
 }
 
 var _ Preconditioned = MALA{}
