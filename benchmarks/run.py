@@ -284,9 +284,10 @@ def ratio(x, target):
 
 def ess_table(ess):
     machine = ess["machine"]
+    load = f" while other programs were running, load average {machine['load']:.1f}: compare the engines, which took turns, and not the times" if machine["load"] > 0.5 else ""
     lines = [
         "",
-        f"Effective samples a second on a Gaussian of {w.ESS_DIM} dimensions, {w.ESS_CHAINS} chains (measured {machine['date']}): the smallest bulk ESS of all coordinates by the",
+        f"Effective samples a second on a Gaussian of {w.ESS_DIM} dimensions, {w.ESS_CHAINS} chains (measured {machine['date']}{load}): the smallest bulk ESS of all coordinates by the",
         "time of sampling alone. Medians over the seeds; warm-up is the first seed's, compile included.",
         "",
         "| row | engine | warm-up, ms | step size | acceptance | sampling, ms | ESS | ESS a 1000 gradients | ESS/s | GoEBM's ESS/s by this |",
