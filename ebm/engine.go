@@ -142,8 +142,8 @@ func (e *engine) steps(key []uint32, state, cond []*tensors.Tensor, first, n int
 	if e.s.chunk == 0 {
 		return e.loopSteps(key, state, cond, first, n)
 	}
-	noise := e.feed(key, first, n)
-	defer noise.close()
+	noise := &feed{backend: e.s.backend, key: [2]uint32(key), draws: e.plan.draws, step: first, end: first + n, batch: e.chunk(), spare: e.spare}
+	defer func() { e.spare = noise.close() }()
 	step := first
 	for step < first+n {
 		slot, size := &e.chunked, e.chunk()

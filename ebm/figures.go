@@ -6,27 +6,14 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/ml/train/metric"
 )
 
-// figures is the trainer's metric: all that is watched, packed into one vector, so that a step moves one small tensor to the host.
-type figures struct{ t *training }
+// numFigures is how many numbers are watched.
+const numFigures = 7
 
-var _ metric.Interface = figures{}
-
-func (figures) Name() string                         { return "figures" }
-func (figures) ShortName() string                    { return "figures" }
-func (figures) ScopeName() string                    { return "figures" }
-func (figures) MetricType() string                   { return "figures" }
-func (figures) PrettyPrint(v *tensors.Tensor) string { return v.String() }
-func (figures) Reset(*model.Scope)                   {}
-
-// UpdateGraph builds the vector: loss, energies of data and negatives, norm of the gradient, spread, non-finite chains,
-// swap rate.
-func (f figures) UpdateGraph(*model.Scope, []*Node, []*Node) *Node {
-	terms, batch := f.t.terms, f.t.batch
+// figures packs all that is watched into one vector, so that a step moves one small tensor to the host: loss, energies of data and
+// negatives, norm of the gradient, spread, non-finite chains, swap rate.
+func figures(terms Terms, batch, norm *Node) *Node {
 	dtype := dtypes.Float32
 	unknown := Const(batch.Graph(), float32(math.NaN()))
 	mean := func(x *Node) *Node {
@@ -42,7 +29,7 @@ func (f figures) UpdateGraph(*model.Scope, []*Node, []*Node) *Node {
 	if terms.NonFinite != nil {
 		bad = ConvertDType(terms.NonFinite, dtype)
 	}
-	return Stack([]*Node{mean(terms.Loss), mean(terms.Data), mean(terms.Negatives), ConvertDType(f.t.guard.norm, dtype), spread, bad, mean(terms.SwapRate)}, 0)
+	return Stack([]*Node{mean(terms.Loss), mean(terms.Data), mean(terms.Negatives), ConvertDType(norm, dtype), spread, bad, mean(terms.SwapRate)}, 0)
 }
 
 // scatter is the mean squared distance of the rows from their mean.
@@ -52,7 +39,7 @@ func scatter(x *Node) *Node {
 
 // window sums rows of figures.
 type window struct {
-	sum   [7]float64
+	sum   [numFigures]float64
 	steps int
 }
 

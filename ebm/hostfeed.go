@@ -5,12 +5,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // feed draws the noise of coming steps on all cores, while the graph of earlier ones runs.
 type feed struct {
-	engine    *engine
+	backend   compute.Backend
 	key       [2]uint32
 	draws     []hostDraw // of a step
 	step, end int        // the steps from here on are still to be drawn
@@ -18,11 +19,6 @@ type feed struct {
 
 	coming             *filling            // nil where none is under way
 	ready, used, spare [][]*tensors.Tensor // steps' noise, a tensor a draw: to be taken, taken last, and to be filled anew
-}
-
-// feed draws the noise of n steps from `first` on.
-func (e *engine) feed(key []uint32, first, n int) *feed {
-	return &feed{engine: e, key: [2]uint32(key), draws: e.plan.draws, step: first, end: first + n, batch: e.chunk(), spare: e.spare}
 }
 
 // take gives the noise of the next n steps, valid until the next call.
@@ -43,6 +39,15 @@ func (f *feed) take(n int) (noise []*tensors.Tensor, err error) {
 	return noise, f.begin()
 }
 
+// next is the step whose noise is to be taken next.
+func (f *feed) next() int {
+	n := f.step - len(f.ready)
+	if f.coming != nil {
+		n -= len(f.coming.steps)
+	}
+	return n
+}
+
 // begin starts drawing the next batch, unless one is under way or there is no more to draw.
 func (f *feed) begin() error {
 	n := min(f.batch, f.end-f.step)
@@ -55,7 +60,7 @@ func (f *feed) begin() error {
 			step := make([]*tensors.Tensor, len(f.draws))
 			for i, d := range f.draws {
 				var err error
-				if step[i], err = tensors.FromShapeForBackend(f.engine.s.backend, 0, d.shape); err != nil {
+				if step[i], err = tensors.FromShapeForBackend(f.backend, 0, d.shape); err != nil {
 					return err
 				}
 			}
@@ -85,14 +90,14 @@ func (f *feed) collect() error {
 	return nil
 }
 
-// close waits until nothing is being drawn, and keeps the tensors for the next feed.
-func (f *feed) close() {
+// close waits until nothing is being drawn, and gives the tensors back for the next feed.
+func (f *feed) close() (spare [][]*tensors.Tensor) {
 	if f.coming != nil {
 		f.coming.next.Store(int64(len(f.coming.steps) * len(f.draws))) // what is not begun need not be
 		f.coming.workers.Wait()
 		f.spare = append(f.spare, f.coming.steps...)
 	}
-	f.engine.spare = append(append(f.spare, f.used...), f.ready...)
+	return append(append(f.spare, f.used...), f.ready...)
 }
 
 // filling is a batch being drawn.

@@ -10,13 +10,13 @@ import (
 )
 
 // On the Go backend every operation is a pass over memory, and a normal takes more than a hundred of them. So there the noise of
-// the driver's chunks is drawn on the host, number after number, on all cores, and goes into the graph as parameters. What is
-// drawn is found by tracing: Rand asks its source for each draw, and the source notes it. Rands that do not come from the
-// driver (those of losses, of a kernel's Init, of nn) have no source, and draw in the graph.
+// the driver's chunks and of training steps is drawn on the host, number after number, on all cores, and goes into the graph as
+// parameters. What is drawn is found by tracing: Rand asks its source for each draw, and the source notes it. Other Rands (those of
+// a kernel's Init outside of losses, of nn) have no source, and draw in the graph.
 
 // noise is where the Rands of a graph get their draws from, instead of computing them in the graph.
 type noise struct {
-	step  *Node      // the step that running clocks count from
+	step  *Node      // the step that running clocks count from; of the graph being built
 	draws []hostDraw // in the order of the graph
 	nodes []*Node    // that hold the draws; nil while tracing
 	next  int        // the draw that is due

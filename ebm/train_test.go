@@ -23,6 +23,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/train"
+	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/backend"
@@ -541,4 +542,72 @@ func newest(dir string) string {
 		return ""
 	}
 	return slices.Max(names)
+}
+
+// The loop of XLA, its groups cut short by a callback, and single steps (which a Sort asks for) train the same energy.
+func TestTrainInGroupsAndStepByStep(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		train := func(single bool, o ebm.TrainOptions) *model.Store {
+			t.Helper()
+			store := model.NewStore()
+			inner := moonsCD(store)
+			loss := lossFunc(func(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
+				terms := inner.Loss(x, rng, cond...)
+				if single {
+					terms.Loss = Add(terms.Loss, MulScalar(ReduceAllSum(Sort(StopGradient(x), 0, true)), 0))
+				}
+				return terms
+			})
+			o.Steps, o.Seed, o.EMA = 40, 3, .9
+			report, err := ebm.Train(context.Background(), b, store, loss, moons(t), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(report.History) != 14 || report.History[13].Step != 40 && o.OnEpoch != nil {
+				t.Errorf("%d rows of history, want 14, one for each epoch of 3 batches", len(report.History))
+			}
+			return store
+		}
+		whole := train(false, ebm.TrainOptions{})
+		sameContents(t, contents(t, train(false, ebm.TrainOptions{OnEpoch: func(int, ebm.TrainProgress) error { return nil }})), contents(t, whole))
+		if b.Name() != "xla" {
+			return // there is no Sort on the Go backend, and no loop either
+		}
+		single := train(true, ebm.TrainOptions{})
+		for v := range whole.IterVariables() {
+			if v.DType() != dtypes.Float32 {
+				continue
+			}
+			got := tensors.MustCopyFlatData[float32](single.GetVariable(v.Path()).MustValue())
+			for i, want := range tensors.MustCopyFlatData[float32](v.MustValue()) {
+				if math.Abs(float64(got[i]-want)) > 2e-3 { // other code, other roundings, which training amplifies
+					t.Fatalf("%s[%d] = %g step by step, %g in a loop", v.Path(), i, got[i], want)
+				}
+			}
+		}
+	})
+}
+
+// On the pure Go backend the host draws a training step's noise, bit by bit as the graph would: here from a step that it can't tell.
+func TestHostDrawsOfTraining(t *testing.T) {
+	b := pureGo(t)
+	train := func(inGraph bool) map[string]string {
+		t.Helper()
+		store := model.NewStore()
+		inner := moonsCD(store)
+		loss := lossFunc(func(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
+			if inGraph {
+				step := optimizer.GetGlobalStepVar(store).NodeValue(x.Graph())
+				rng = rng.At(MulScalar(ConvertDType(step, dtypes.Int32), 1))
+			}
+			return inner.Loss(x, rng, cond...)
+		})
+		data := moons(t)
+		data.Size, data.KeepPartial = 40, true // and a rest of 16: steps on batches of two shapes
+		if _, err := ebm.Train(context.Background(), b, store, loss, data, ebm.TrainOptions{Steps: 9, Seed: 7<<40 + 5}); err != nil {
+			t.Fatal(err)
+		}
+		return contents(t, store)
+	}
+	sameContents(t, train(false), train(true))
 }

@@ -9,9 +9,7 @@ import (
 	"strings"
 
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/checkpoint"
-	"github.com/gomlx/gomlx/ml/train/metric"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 	"github.com/pkg/errors"
 )
@@ -106,15 +104,9 @@ func (t *training) save() error {
 	if err != nil {
 		return errors.Wrap(err, "ebm: TrainOptions.Checkpoint")
 	}
-	defer os.RemoveAll(tmp)     // nothing to remove once renamed
-	var means []*model.Variable // of the trainer's metrics: nothing that training depends on
-	for v := range t.store.IterVariables() {
-		if strings.HasPrefix(v.Path(), "/"+metric.Scope+"/") {
-			means = append(means, v)
-		}
-	}
+	defer os.RemoveAll(tmp)                   // nothing to remove once renamed
 	defer t.store.SetLoader(t.store.Loader()) // as in loadVariables
-	h, err := checkpoint.Build(t.store).Dir(tmp).ExcludeAllParams().ExcludeVars(means...).WithCompression(checkpoint.BinUncompressed).Keep(-1).Done()
+	h, err := checkpoint.Build(t.store).Dir(tmp).ExcludeAllParams().WithCompression(checkpoint.BinUncompressed).Keep(-1).Done()
 	if err == nil {
 		err = h.Save()
 	}

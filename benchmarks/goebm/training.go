@@ -26,24 +26,18 @@ const (
 	learningRate   = 1e-3
 )
 
-// metered hands a training the batches of one call, and then waits for the next call.
+// metered is a dataset whose epochs are the calls: it waits for one to begin, and gives its batches.
 type metered struct {
 	*datasets.Batches
-	begin chan int      // how many batches a call is worth
-	ended chan struct{} // the step of its last batch is done
+	begin chan int // how many batches a call is worth
 }
 
-// Iter implements train.Dataset. A training asks for a batch when it is done with the step before.
+// Iter implements train.Dataset.
 func (m metered) Iter() iter.Seq2[train.Batch, error] {
 	return func(yield func(train.Batch, error) bool) {
 		left := <-m.begin
 		for batch, err := range m.Batches.Iter() {
-			if left == 0 {
-				m.ended <- struct{}{}
-				left = <-m.begin
-			}
-			left--
-			if !yield(batch, err) {
+			if left--; !yield(batch, err) || left == 0 {
 				return
 			}
 		}
@@ -77,10 +71,12 @@ func prepareTraining(b compute.Backend, store *model.Store, loss ebm.Loss, w wor
 	if err != nil {
 		return nil, err
 	}
-	data := metered{&datasets.Batches{Data: moons, Size: w.chains, Endless: true}, make(chan int), make(chan struct{})}
-	failed := make(chan error, 1)
+	data := metered{&datasets.Batches{Data: moons, Size: w.chains, Endless: true}, make(chan int)}
+	ended, failed := make(chan struct{}), make(chan error, 1)
+	options := ebm.TrainOptions{Steps: math.MaxInt32, LearningRate: learningRate,
+		OnEpoch: func(int, ebm.TrainProgress) error { ended <- struct{}{}; return nil }}
 	go func() {
-		_, err := ebm.Train(context.Background(), b, store, loss, data, ebm.TrainOptions{Steps: math.MaxInt32, LearningRate: learningRate})
+		_, err := ebm.Train(context.Background(), b, store, loss, data, options)
 		if err == nil {
 			err = errors.New("training ended")
 		}
@@ -93,7 +89,7 @@ func prepareTraining(b compute.Backend, store *model.Store, loss ebm.Loss, w wor
 			return err
 		}
 		select {
-		case <-data.ended:
+		case <-ended:
 			return nil
 		case err := <-failed:
 			return err

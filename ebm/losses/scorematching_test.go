@@ -370,22 +370,28 @@ func TestGradientsOfTheWeights(t *testing.T) {
 	})
 }
 
-// The same for the weights of convolutions: 9 directions go one by one, 17 in one pass.
+// The same for the weights of convolutions: 9 directions go one by one, and so do 10, for there are 9 axes; 17 of 18 go in one pass.
 func TestGradientsOfConvolutions(t *testing.T) {
-	images := tensors.FromFlatDataAndDimensions([]float64{.3, -1.2, .8, 1.1, .4, -.6, -.7, .9, .1, 1.3, -.2, .5, -.9, .6, -.4, .2, 1, -1.1}, 2, 3, 3, 1).Value()
+	pixels := []float64{.3, -1.2, .8, 1.1, .4, -.6, -.7, .9, .1, 1.3, -.2, .5, -.9, .6, -.4, .2, 1, -1.1}
+	two, one := tensors.FromFlatDataAndDimensions(pixels, 2, 3, 3, 1).Value(), tensors.FromFlatDataAndDimensions(pixels, 1, 6, 3, 1).Value()
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		for _, make := range []func(e ebm.Energy) ebm.Loss{
-			func(e ebm.Energy) ebm.Loss { return losses.ScoreMatching{Energy: e} },
-			func(e ebm.Energy) ebm.Loss { return losses.ScoreMatching{Energy: e, Probes: 17} },
-			func(e ebm.Energy) ebm.Loss { return losses.DenoisingScoreMatching{Energy: e, Sigma: .5} },
+		for _, c := range []struct {
+			images any
+			cond   [][]float64
+			make   func(e ebm.Energy) ebm.Loss
+		}{
+			{two, [][]float64{{.5}, {2}}, func(e ebm.Energy) ebm.Loss { return losses.ScoreMatching{Energy: e} }},
+			{two, [][]float64{{.5}, {2}}, func(e ebm.Energy) ebm.Loss { return losses.ScoreMatching{Energy: e, Probes: 10} }},
+			{one, [][]float64{{.5}}, func(e ebm.Energy) ebm.Loss { return losses.SlicedScoreMatching{Energy: e, Projections: 17} }},
+			{two, [][]float64{{.5}, {2}}, func(e ebm.Energy) ebm.Loss { return losses.DenoisingScoreMatching{Energy: e, Sigma: .5} }},
 		} {
 			store := model.NewStore()
-			loss := make(ebm.Net{Scope: store.Scope("/energy"), Fn: func(scope *model.Scope, x *Node, cond ...*Node) *Node {
+			loss := c.make(ebm.Net{Scope: store.Scope("/energy"), Fn: func(scope *model.Scope, x *Node, cond ...*Node) *Node {
 				kernel := scope.VariableWithValue("kernel", [][][][]float64{{{{.5}}, {{.2}}, {{-.1}}}, {{{-.4}}, {{.6}}, {{.3}}}, {{{.7}}, {{-.8}}, {{.15}}}}).NodeValue(x.Graph())
 				h := Tanh(Convolve(x, kernel).PadSame().Done())
 				return Mul(ReduceSum(Square(h), 1, 2, 3), Squeeze(cond[0], 1))
 			}})
-			weightsGradient(t, b, store, loss, images, [][]float64{{.5}, {2}})
+			weightsGradient(t, b, store, loss, c.images, c.cond)
 		}
 	})
 }
