@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/datasets"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/losses"
 	"github.com/goebm/goebm/ebm/nn"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -216,6 +218,42 @@ func TestMLPStart(t *testing.T) {
 		}
 		if largest > bound || largest < 0.97*bound {
 			t.Errorf("the largest weight is %g, want just below %g", largest, bound)
+		}
+	})
+}
+
+// The singular value is followed while training goes on, on XLA within a compiled loop of steps.
+func TestSpectralNormInTraining(t *testing.T) {
+	data, err := datasets.TwoMoons{N: 256, Seed: 1}.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		store := model.NewStore()
+		e := nn.MLP{Scope: store.Scope("/energy"), Widths: []int{16, 16}, SpectralNorm: true}
+		_, err := ebm.Train(t.Context(), b, store, losses.DenoisingScoreMatching{Energy: e}, &datasets.Batches{Data: data, Size: 64},
+			ebm.TrainOptions{Steps: 300, Seed: 1})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		for _, layer := range []string{"hidden_0", "hidden_1", "output"} {
+			numbers := func(name string) (v []float64) {
+				for _, x := range tensors.MustCopyFlatData[float32](store.GetVariable("/energy/" + layer + "/" + name).MustValue()) {
+					v = append(v, float64(x))
+				}
+				return v
+			}
+			u := numbers("power")
+			w := mat.NewDense(len(numbers("weights"))/len(u), len(u), numbers("weights"))
+			var wu mat.VecDense
+			wu.MulVec(w, mat.NewVecDense(len(u), u))
+			var svd mat.SVD
+			if !svd.Factorize(w, mat.SVDNone) {
+				t.Fatal("no singular values")
+			}
+			if got, want := mat.Norm(&wu, 2), svd.Values(nil)[0]; math.Abs(got/want-1) > .02 {
+				t.Errorf("%s: the singular value is taken for %.4f, it is %.4f", layer, got, want)
+			}
 		}
 	})
 }

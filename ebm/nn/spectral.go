@@ -19,12 +19,13 @@ func normalised(scope *model.Scope, w *Node) *Node {
 	power := scope.WithInitializer(start).VariableWithShape("power", shapes.Make(w.DType(), out)).SetTrainable(false)
 
 	u := power.NodeValue(g)
-	// A variable already changed was iterated by an earlier build in this graph, or is bound to the state of a loop.
-	if scope.IsTraining(g) && !power.ChangedInGraph(g) {
+	// Once a graph, whatever else has changed the variable: in a compiled loop of training steps it is bound to the loop's state.
+	if iterated, _ := model.GetGraphParam(g, path); scope.IsTraining(g) && iterated != any(u) {
 		fixed := StopGradient(w)
 		v := unit(Dot(fixed, u).Product()) // [in]
 		u = unit(Dot(v, fixed).Product())  // [out]
 		power.SetNodeValue(u)
+		model.SetGraphParam(g, path, u)
 	}
 	wu := Dot(w, StopGradient(u)).Product()
 	sigma := Sqrt(AddScalar(ReduceAllSum(Square(wu)), tiny)) // its gradient is v uᵀ, that of the singular value

@@ -76,6 +76,9 @@ func (f *Figure) measure(pg *page, p *Panel, width float64, bar bool) (c cell, e
 	if p.surface() != nil && len(p.layers) > 1 {
 		return c, errors.Errorf("Surface: it is one of %d layers, want it alone on its panel", len(p.layers))
 	}
+	if p.matrix() != nil && len(p.layers) > 1 {
+		return c, errors.Errorf("Matrix: it is one of %d layers, want it alone on its panel", len(p.layers))
+	}
 	if c.region, err = p.region(); err != nil {
 		return c, err
 	}
@@ -104,6 +107,8 @@ func (f *Figure) measure(pg *page, p *Panel, width float64, bar bool) (c cell, e
 		if p.width == 0 {
 			c.w, c.h = 72*width, 72*width*.74
 		}
+	} else if m := p.matrix(); m != nil {
+		m.margins(&c, pg)
 	} else {
 		c.axisMargins(pg, p)
 	}
@@ -262,9 +267,15 @@ func (p *Panel) draw(pg *page, c cell, rect image.Rectangle) {
 	}
 	middle := float64(rect.Min.X+rect.Max.X) / 2
 	if p.title != "" {
-		pg.text(letters{size: titleSize}, middle, float64(rect.Min.Y)-pg.px(6), centre, bottom, p.title)
+		above := 6.
+		if m := p.matrix(); m != nil {
+			for _, s := range m.style.Cols {
+				above = math.Max(above, 12+letters{size: labelSize}.height(s))
+			}
+		}
+		pg.text(letters{size: titleSize}, middle, float64(rect.Min.Y)-pg.px(above), centre, bottom, p.title)
 	}
-	if p.surface() == nil {
+	if p.surface() == nil && p.matrix() == nil {
 		p.drawAxes(pg, a, &c)
 	}
 	if c.bar != nil {

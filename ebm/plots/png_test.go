@@ -48,7 +48,10 @@ func every() map[string]*Panel {
 		"band":    New().Band([]float64{1, 2}, []float64{2, 4}).VLine(.5),
 		"labels":  Scatter(pts[:3], ScatterStyle{Labels: []int{0, 1, 1}, Names: []string{"a", "b"}}),
 		"outside": Contour(hill(func(x, y float64) float64 { return []float64{wells(x, y), math.Inf(1)}[min(1, int(x*x+y*y))] }), Box(-2, 2)),
-		"flat":    Contour(hill(func(x, y float64) float64 { return 7 }), Box(-2, 2)),
+		"matrix": Matrix([][]float64{{1, 30, 1000}, {-2, math.NaN(), 5}}, MatrixStyle{Rows: []string{"first", "a longer\nname"}, Cols: []string{"a", "b", "two\nlines"},
+			ColorScale: ColorScale{Label: "what"}}).Title("A table").Size(4.5, 2),
+		"matrix, log": Matrix([][]float64{{1, 30, 1000}, {2, math.NaN(), 5}}, MatrixStyle{Text: [][]string{{"one", "", "much"}, {"", "none", ""}}, ColorScale: ColorScale{Log: true}}),
+		"flat":        Contour(hill(func(x, y float64) float64 { return 7 }), Box(-2, 2)),
 	}
 }
 
