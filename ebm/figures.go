@@ -50,17 +50,17 @@ func (w *window) add(v []float32) {
 	w.steps++
 }
 
-// figuresOf turns a window, whose last step is given, into a row and empties it.
-func (t *training) figuresOf(w *window, step int) TrainProgress {
+// figuresOf turns a window into a row and empties it.
+func (t *training) figuresOf(w *window) TrainProgress {
 	n := float64(w.steps)
-	p := TrainProgress{Step: step, Steps: t.last, Elapsed: time.Since(t.began),
+	p := TrainProgress{Step: t.step, Steps: t.last, Elapsed: time.Since(t.began),
 		Loss: w.sum[0] / n, Data: w.sum[1] / n, Negatives: w.sum[2] / n, GradNorm: w.sum[3] / n, Spread: w.sum[4] / n, NonFinite: w.sum[5] / n,
 		SwapRate: w.sum[6] / n}
 	if t.seeker != nil {
-		p.Epoch = step / t.seeker.PerEpoch()
+		p.Epoch = t.step / t.seeker.PerEpoch()
 	}
-	if done := step - t.beganAt; done > 0 && t.last > 0 {
-		p.Left = time.Duration(float64(p.Elapsed) / float64(done) * float64(t.last-step))
+	if done := t.step - t.beganAt; done > 0 && t.last > 0 {
+		p.Left = time.Duration(float64(p.Elapsed) / float64(done) * float64(t.last-t.step))
 	}
 	*w = window{}
 	return p

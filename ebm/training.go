@@ -181,7 +181,7 @@ func (t *training) pauses(step int) bool {
 // endEpoch notes that the epoch ends with the batches that came so far.
 func (t *training) endEpoch() error {
 	if len(t.waiting) == 0 {
-		return t.rowOf(t.step)
+		return t.rowOf()
 	}
 	t.waiting[len(t.waiting)-1].ends = true
 	if t.OnEpoch != nil {
@@ -190,9 +190,9 @@ func (t *training) endEpoch() error {
 	return nil
 }
 
-// rowOf adds the row of an epoch, which ended with a step, to the history.
-func (t *training) rowOf(step int) error {
-	row := t.figuresOf(&t.row, step)
+// rowOf adds an epoch's row to the history.
+func (t *training) rowOf() error {
+	row := t.figuresOf(&t.row)
 	t.report.History = append(t.report.History, row)
 	t.epoch++
 	if t.OnEpoch != nil {
@@ -228,13 +228,13 @@ func (t *training) flush() error {
 			return d
 		}
 		if taken[i].ends {
-			if err := t.rowOf(first + i + 1); err != nil {
+			if err := t.rowOf(); err != nil {
 				return err
 			}
 		}
 	}
 	if t.Progress != nil && (time.Since(t.barTime) > 200*time.Millisecond || t.step == t.last) {
-		t.Progress(t.figuresOf(&t.bar, t.step))
+		t.Progress(t.figuresOf(&t.bar))
 		t.barTime = time.Now()
 	}
 	if t.Checkpoint != "" && t.Every > 0 && t.step%t.Every == 0 {
