@@ -17,6 +17,15 @@ type Interpolant interface {
 	At(t *Node) Coeffs
 }
 
+// InterpolantFunc makes a path of a function, which gives all four coefficients with t's shape. That α̇ and σ̇ are the
+// derivatives of α and σ is the writer's care: nothing else is made of them.
+type InterpolantFunc func(t *Node) Coeffs
+
+var _ Interpolant = InterpolantFunc(nil)
+
+// At calls f.
+func (f InterpolantFunc) At(t *Node) Coeffs { return f(t) }
+
 // Coeffs are the coefficients of a path at some times, and their derivatives in t; all of t's shape and type.
 type Coeffs struct{ Alpha, DAlpha, Sigma, DSigma *Node }
 

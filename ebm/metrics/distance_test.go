@@ -196,47 +196,8 @@ func TestDistanceErrors(t *testing.T) {
 	wantErr(t, err, "x has 4097 points, want at most 4096")
 }
 
-// assign against every permutation, with ties (integer costs) and without.
-func TestAssignBruteForce(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for n := 1; n <= 7; n++ {
-		for trial := range 60 {
-			cost := make([]float64, n*n)
-			for i := range cost {
-				if cost[i] = rng.Float64(); trial%2 == 0 {
-					cost[i] = float64(rng.IntN(4))
-				}
-			}
-			perm := assign(cost, n)
-			var got float64
-			seen := make([]bool, n)
-			for i, j := range perm {
-				got += cost[i*n+j]
-				if seen[j] {
-					t.Fatalf("column %d twice in %v", j, perm)
-				}
-				seen[j] = true
-			}
-			best := math.Inf(1)
-			var try func(i int, used uint, sum float64)
-			try = func(i int, used uint, sum float64) {
-				if i == n {
-					best = min(best, sum)
-				}
-				for j := range n {
-					if used>>j&1 == 0 && i < n {
-						try(i+1, used|1<<j, sum+cost[i*n+j])
-					}
-				}
-			}
-			try(0, 0, 0)
-			wantNear(t, fmt.Sprintf("cost of %d pairs", n), got, best, 1e-12)
-		}
-	}
-}
-
 // On a line the best pairing is that of the sorted samples, which gives the truth for a large problem.
-func TestAssignLarge(t *testing.T) {
+func TestWassersteinLarge(t *testing.T) {
 	x, y := normals(1000, 11), normals(1000, 12)
 	got := between(t, Wasserstein{}, x, y, 1)
 	slices.Sort(x)

@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 
+	"github.com/goebm/goebm/ebm/internal/assignment"
 	"github.com/pkg/errors"
 )
 
@@ -41,7 +42,7 @@ func (Wasserstein) Between(x, y []float32, dim int) (float64, error) {
 		}
 	})
 	var sum float64
-	for i, j := range assign(cost, n) {
+	for i, j := range assignment.Solve(cost, n) {
 		sum += cost[i*n+j]
 	}
 	return math.Sqrt(sum / float64(n)), nil
@@ -59,7 +60,7 @@ func (Wasserstein) splits(z []float32, dim, n int) (func(inX []bool) float64, er
 			}
 		}
 		var sum float64
-		for i, j := range assign(cost, n) {
+		for i, j := range assignment.Solve(cost, n) {
 			sum += cost[i*n+j]
 		}
 		return math.Sqrt(sum / float64(n))

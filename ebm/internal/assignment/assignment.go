@@ -1,18 +1,20 @@
-package metrics
+// Package assignment solves the linear assignment problem exactly, for the distances of package metrics and the couplings of
+// package flow.
+package assignment
 
 import (
 	"math"
 	"slices"
 )
 
-// assign finds the permutation that makes Σ cost[i, perm[i]] least (cost [n, n], row-major), by shortest augmenting paths with
+// Solve finds the permutation that makes Σ cost[i, perm[i]] least (cost [n, n], row-major, finite), by shortest augmenting paths with
 // dual prices: every row keeps cost[i, j] − u[i] − v[j] ≥ 0 with equality on its pair, and a free row is matched along the
 // cheapest alternating path (Dijkstra on the reduced costs).
 //
 // R. Jonker and A. Volgenant (1987), A shortest augmenting path algorithm for dense and sparse linear assignment problems,
 // Computing 38, doi:10.1007/BF02278710; D. F. Crouse (2016), On implementing 2D rectangular assignment algorithms, IEEE TAES 52,
 // doi:10.1109/TAES.2016.140952.
-func assign(cost []float64, n int) []int {
+func Solve(cost []float64, n int) []int {
 	rowOf, colOf := make([]int, n), make([]int, n) // partners; −1 is free
 	u, v := make([]float64, n), make([]float64, n)
 	for i := range n {
