@@ -13,7 +13,8 @@
 //
 //	energy, its gradient      Energy, EnergyFunc, Net, ValueGrad       ebm (analytic ones), ebm/nn (networks)
 //	vector field, as energy   Field, FieldNet, DotEnergy, L2Energy     ebm, ebm/nn (networks)
-//	paths from noise to data  Interpolant, Decay                       ebm/flow
+//	paths from noise to data  Interpolant, Diffusion, Times, Decay     ebm/flow
+//	pairs of noise and data   Coupling, Paired                         ebm/flow
 //	one step of a sampler     Kernel, State, Info, Env                 ebm/samplers
 //	many steps                Sampler, Options, Samples, Unroll        ebm
 //	a number that changes     Schedule; Ladder, of noise levels        ebm

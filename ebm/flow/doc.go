@@ -1,9 +1,24 @@
-// Package flow has the paths that lead from noise to data, for the losses that learn to follow them.
+// Package flow has the paths that lead from noise to data, for the losses that learn to follow them, and the pairs of noise
+// and data whose paths are learnt.
 //
 //   - [Interpolant]: the coefficients of x_t = α(t)·x₁ + σ(t)·x₀, noise x₀ at t = 0 and data x₁ at t = 1: [Linear], [Cosine],
-//     [VariancePreserving]
+//     [VariancePreserving], [VarianceExploding], [EDM], [InterpolantFunc]
+//   - [Quantity]: what a field tells of a point on a path, velocity, score, noise or data; [Coeffs.Convert] makes one of another
+//   - [Diffusion]: how much noise sampling adds on the way: [PathDiffusion], [SigmaDiffusion], [FadingDiffusion], …
+//   - [Times]: where on the path a batch is trained: [UniformTimes], [LogNormalTimes], [TimesFunc]
 //   - [Decay]: a number that goes down along the path, such as c(t) of equilibrium matching: [Truncated], [Ramp], [Constant],
 //     [DecayFunc]
+//   - [Coupling]: which noise goes with which data, on the host: [Independent], [ExactOT], [Sinkhorn], [UnbalancedSinkhorn],
+//     [Greedy], [ConditionAware], [Reflow]. [Paired] is a dataset that pairs each batch beside training
 //
-// All are plain values whose zero value works, and pure functions of a time t, [n], one number a row.
+// All but Paired are plain values whose zero value works; those of paths are pure functions of a time t, [n], one number a row.
+//
+// At the ends, as computed, with the defaults:
+//
+//	                     α(0)    σ(0)     α(1)  σ(1)   u_t at the ends
+//	Linear               0       1        1     0      finite
+//	Cosine               0       1        1     0      finite
+//	VariancePreserving   0.0066  0.99998  1     0      σ̇ has no limit at t = 1, and is bounded there
+//	VarianceExploding    1       50       1     0.01   finite
+//	EDM                  1       80       1     0.002  finite
 package flow
