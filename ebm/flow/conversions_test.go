@@ -44,8 +44,8 @@ var every = map[string]struct {
 		return 1, 0, math.Pow(at, 7), 7 * math.Pow(at, 6) * (end - root)
 	}},
 	"InterpolantFunc": {flow.InterpolantFunc(func(t *Node) flow.Coeffs {
-		return flow.Coeffs{Alpha: Square(t), DAlpha: MulScalar(t, 2), Sigma: OneMinus(Square(t)), DSigma: MulScalar(t, -2)}
-	}), func(t float64) (a, da, s, ds float64) { return t * t, 2 * t, 1 - t*t, -2 * t }},
+		return flow.Coeffs{Alpha: Square(t), DAlpha: MulScalar(t, 2), Sigma: Mul(OneMinus(t), AddScalar(t, 1)), DSigma: MulScalar(t, -2)}
+	}), func(t float64) (a, da, s, ds float64) { return t * t, 2 * t, (1 - t) * (1 + t), -2 * t }},
 }
 
 var ends = []float64{0, 1e-6, 0.001, 0.3, 0.5, 0.9, 0.999, 1 - 1e-6, 1}
@@ -123,22 +123,37 @@ func TestConvert(t *testing.T) {
 	}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for name, p := range every {
+			x, is := [][]float64{}, map[flow.Quantity][][]float64{} // at the ends, by quantity
+			for i, at := range ends {
+				a, da, s, ds := p.host(at)
+				rows := map[flow.Quantity][]float64{}
+				point := []float64{}
+				for k := range 2 {
+					rows[flow.Velocity] = append(rows[flow.Velocity], da*x1[i][k]+ds*x0[i][k])
+					rows[flow.Score] = append(rows[flow.Score], -x0[i][k]/s)
+					rows[flow.Noise], rows[flow.Data] = append(rows[flow.Noise], x0[i][k]), append(rows[flow.Data], x1[i][k])
+					point = append(point, a*x1[i][k]+s*x0[i][k])
+				}
+				x = append(x, point)
+				for q, row := range rows {
+					is[q] = append(is[q], row)
+				}
+			}
+			all, err := CallOnceN(b, func(v, s, e, d, x, t *Node) (out []*Node) {
+				c := p.path.At(t)
+				for i, f := range []*Node{v, s, e, d} {
+					for _, to := range quantities {
+						out = append(out, Identity(c.Convert(f, x, quantities[i], to)))
+					}
+				}
+				return out
+			}, is[flow.Velocity], is[flow.Score], is[flow.Noise], is[flow.Data], x, ends)
+			if err != nil {
+				t.Fatalf("%s: %+v", name, err)
+			}
 			for _, from := range quantities {
 				for _, to := range quantities {
-					given, x, want := [][]float64{}, [][]float64{}, [][]float64{}
-					for i, at := range ends {
-						a, da, s, ds := p.host(at)
-						of := func(q flow.Quantity, k int) float64 {
-							return map[flow.Quantity]float64{flow.Velocity: da*x1[i][k] + ds*x0[i][k], flow.Score: -x0[i][k] / s,
-								flow.Noise: x0[i][k], flow.Data: x1[i][k]}[q]
-						}
-						given, want = append(given, []float64{of(from, 0), of(from, 1)}), append(want, []float64{of(to, 0), of(to, 1)})
-						x = append(x, []float64{a*x1[i][0] + s*x0[i][0], a*x1[i][1] + s*x0[i][1]})
-					}
-					out, err := CallOnce(b, func(f, x, t *Node) *Node { return Identity(p.path.At(t).Convert(f, x, from, to)) }, given, x, ends)
-					if err != nil {
-						t.Fatalf("%s, %s to %s: %+v", name, from, to, err)
-					}
+					out, given, want := all[4*int(from)+int(to)], is[from], is[to]
 					for i, at := range ends {
 						a, da, s, ds := p.host(at)
 						divisor := 1.0

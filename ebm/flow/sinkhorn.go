@@ -169,10 +169,7 @@ func newScaling(name string, b Batch, reg, marginal, tolerance float64, iteratio
 	sums := make([]float64, n)
 	for it := range iterations {
 		for i := range n {
-			sums[i] = 0
-			for j, k := range s.k[i*n : (i+1)*n] {
-				sums[i] += k * s.v[j]
-			}
+			sums[i] = dot(s.k[i*n:(i+1)*n], s.v)
 		}
 		change := s.update(s.u, s.f, sums)
 		s.columns(sums)
@@ -258,4 +255,18 @@ func (s *scaling) draw(rng *rand.Rand) Pairs {
 		p.Weights[j] *= float64(s.n) / total
 	}
 	return p
+}
+
+// dot is Σ xᵢyᵢ, as four sums at once.
+func dot(x, y []float64) float64 {
+	y = y[:len(x)]
+	var a, b, c, d float64
+	i := 0
+	for ; i+3 < len(x); i += 4 {
+		a, b, c, d = a+x[i]*y[i], b+x[i+1]*y[i+1], c+x[i+2]*y[i+2], d+x[i+3]*y[i+3]
+	}
+	for ; i < len(x); i++ {
+		a += x[i] * y[i]
+	}
+	return a + b + c + d
 }

@@ -20,7 +20,8 @@ type Times interface {
 // UniformTimes are spread evenly over [From, To].
 //
 // With Spread the n times of a batch are n points of equal distance on that stretch, turned on it by one random number: each is
-// uniform, and together they leave no gaps, so that the loss has less variance.
+// uniform, and together they leave no gaps, so that the loss has less variance. The batch's rows must be in random order, as those of
+// datasets.Batches are: times of neighbouring rows lie close together.
 //
 // Drawing panics where not 0 ≤ From < To ≤ 1.
 type UniformTimes struct {

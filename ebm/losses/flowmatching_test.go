@@ -185,8 +185,12 @@ func TestFlowMatchingGaussian(t *testing.T) {
 		})
 	}
 	const n = 100_000
-	x := tensors.FromFlatDataAndDimensions(gauss(n).X, n, 1)
+	shuffled, err := gauss(n).Take(datasets.Order(1, 0, n)) // times that are spread go up with the rows
+	if err != nil {
+		t.Fatal(err)
+	}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		x := tensors.FromFlatDataAndDimensions(slices.Clone(shuffled.X), n, 1)
 		for name, times := range map[string]flow.Times{"independent": nil, "spread": flow.UniformTimes{Spread: true}} {
 			out, err := CallOnceN(b, func(key, x *Node) (all []*Node) {
 				for _, c := range [][2]float64{{1, 0}, {1.05, 0}, {0.95, 0}, {1, 0.1}, {1, -0.1}} { // the same draws for each
@@ -227,9 +231,9 @@ func TestFlowMatchingTrains(t *testing.T) {
 			}, 0},
 		} {
 			store := model.NewStore()
-			l := FlowMatching{Field: nn.MLPField{Scope: store.Scope("/field"), Widths: []int{32, 32}, Timed: true}, Times: flow.UniformTimes{Spread: true}}
-			batches := &datasets.Batches{Data: gauss(4096), Size: 256}
-			o := ebm.TrainOptions{Steps: 1000, Schedule: ebm.Cosine{Start: 1e-2, Steps: 1000}, Seed: 1}
+			l := FlowMatching{Field: nn.MLPField{Scope: store.Scope("/field"), Widths: []int{24, 24}, Timed: true}, Times: flow.UniformTimes{Spread: true}}
+			batches := &datasets.Batches{Data: gauss(4096), Size: 128}
+			o := ebm.TrainOptions{Steps: 800, Schedule: ebm.Cosine{Start: 2e-2, Steps: 800}, Seed: 1}
 			var report *ebm.TrainReport
 			var err error
 			if c.coupling == nil {
@@ -263,7 +267,7 @@ func TestFlowMatchingTrains(t *testing.T) {
 				}
 			}
 			t.Logf("%s: the largest error of the field is %.3f", name, worst)
-			if worst > 0.2 {
+			if worst > 0.25 {
 				t.Errorf("%s: the field is off by %.3f", name, worst)
 			}
 		}
@@ -298,6 +302,26 @@ func TestFlowMatchingResumes(t *testing.T) {
 		whole, halves := trained(t.TempDir(), 17), trained(t.TempDir(), 8, 17)
 		if len(whole) == 0 || !slices.Equal(whole, halves) {
 			t.Errorf("the weights differ: %v and %v", whole, halves)
+		}
+	})
+}
+
+// Nothing in the loss keeps training from taking many steps in one loop on XLA.
+func TestFlowMatchingFitsInLoop(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		for _, l := range []FlowMatching{{}, {Paired: true, Interpolant: flow.EDM{}, Times: flow.UniformTimes{Spread: true}, Predict: flow.Score},
+			{Interpolant: flow.VariancePreserving{}, Times: flow.LogNormalTimes{}, Predict: flow.Data}} {
+			l.Field = ebm.FieldFunc(func(x, t *Node, _ ...*Node) *Node { return Mul(x, ExpandAxes(t, -1)) })
+			g := NewGraph(b, "loss")
+			x, w := Parameter(g, "", shapes.Make(dtypes.Float32, 8, 2)), Parameter(g, "", shapes.Make(dtypes.Float32, 8))
+			l.Loss(x, ebm.NewRand(Const(g, []uint32{1, 2}), Const(g, int32(3))), x, w)
+			for _, node := range g.Nodes() {
+				switch node.Type() {
+				case NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall:
+					t.Errorf("the loss has a node of type %s", node.Type())
+				}
+			}
+			g.Finalize()
 		}
 	})
 }
