@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"cmp"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -32,10 +34,7 @@ func (m GeneralisedLeapfrog) Step(h Hamiltonian, x, p, t, dt *Node) (newX, newP 
 	if m.Iterations < 0 {
 		exceptions.Panicf("GeneralisedLeapfrog: Iterations must be at least 1, or 0 for the default of 8, got %d", m.Iterations)
 	}
-	iterations := m.Iterations
-	if iterations == 0 {
-		iterations = 8
-	}
+	iterations := cmp.Or(m.Iterations, 8)
 	half := MulScalar(AlongRows(dt, x), 0.5)
 	t = Add(t, MulScalar(dt, 0.5))
 
