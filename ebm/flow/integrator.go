@@ -56,6 +56,8 @@ func (m Tableau) Step(f func(x, t *Node) *Node, x, t, dt *Node) (next, errEst *N
 }
 
 // stages is Step, given the first slope if it is not nil; last is the slope at the step's end where the tableau has it, else nil.
+//
+// Every slope is computed once, behind a barrier: XLA would else fuse slope into slope, and compile for hours.
 func (m Tableau) stages(f func(x, t *Node) *Node, x, t, dt, first *Node) (next, errEst, last *Node) {
 	m.check()
 	h := AlongRows(dt, x)
@@ -79,9 +81,9 @@ func (m Tableau) stages(f func(x, t *Node) *Node, x, t, dt, first *Node) (next, 
 		if m.C[i] != 0 {
 			when = Add(t, MulScalar(dt, m.C[i]))
 		}
-		k = append(k, slope("the field", f, at, when))
+		k = append(k, OptimizationBarrier(slope("the field", f, at, when)))
 	}
-	next = Add(x, moved(m.B, k))
+	next = OptimizationBarrier(Add(x, moved(m.B, k)))
 	if m.E != nil {
 		errEst = moved(m.E, k)
 	}
