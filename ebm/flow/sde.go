@@ -40,11 +40,6 @@ func Brownian(m StochasticIntegrator, rng *ebm.Rand, x, dt *Node) Increment {
 	return noise
 }
 
-// Uncertain is the SDE of a field as drift and a diffusion σ(t), [n], the same for all numbers of a chain.
-func Uncertain(drift ebm.Field, sigma func(t *Node) *Node, cond ...*Node) SDE {
-	return SDE{Drift: Along(drift, cond...), Diffusion: func(_, t *Node) *Node { return sigma(t) }}
-}
-
 func (s SDE) drift(x, t *Node) *Node { return slope("the drift", s.Drift, x, t) }
 
 // diffusion is g(x, t), or g(t) with an axis for each of x's.

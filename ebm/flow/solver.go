@@ -38,8 +38,8 @@ func (s Status) String() string {
 	return [...]string{"on the way", "done", "step too short", "out of steps"}[s]
 }
 
-// Path says what to solve.
-type Path struct {
+// Problem says what to solve.
+type Problem struct {
 	Start *tensors.Tensor   // [n, event...], Float32 or Float64
 	Times []float64         // where to start, times to stop by in the order of the way, up or down, and where to end. Default 0 and 1
 	Cond  []*tensors.Tensor // the field's conditioning, n rows each
@@ -74,9 +74,9 @@ func NewSolver(b compute.Backend, store *model.Store, field ebm.Field, a Adaptiv
 func (s *Solver) Finalize() { s.sampler.Finalize() }
 
 // Solve follows the field. Where ctx ends first, it returns how far the chains came and ctx's error: both are set then.
-func (s *Solver) Solve(ctx context.Context, p Path) (*Solution, error) {
+func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	if p.Start == nil || !p.Start.Ok() || p.Start.Rank() < 2 {
-		return nil, errors.New("flow: Solver.Solve: Path.Start must be points [n, event...]")
+		return nil, errors.New("flow: Solver.Solve: Problem.Start must be points [n, event...]")
 	}
 	times, err := p.times()
 	if err != nil {
@@ -115,18 +115,18 @@ func (s *Solver) Solve(ctx context.Context, p Path) (*Solution, error) {
 }
 
 // times is the conditioning of [solving].
-func (p Path) times() (*tensors.Tensor, error) {
+func (p Problem) times() (*tensors.Tensor, error) {
 	times := p.Times
 	if times == nil {
 		times = []float64{0, 1}
 	}
 	if len(times) < 2 {
-		return nil, errors.Errorf("flow: Path.Times must be where to start, and at least one time to stop by, got %v", times)
+		return nil, errors.Errorf("flow: Problem.Times must be where to start, and at least one time to stop by, got %v", times)
 	}
 	up := times[len(times)-1] > times[0]
 	for i, t := range times {
 		if math.IsNaN(t) || math.IsInf(t, 0) || i > 0 && (t == times[i-1] || t > times[i-1] != up) {
-			return nil, errors.Errorf("flow: Path.Times must be finite, and all go up or all down, got %v", times)
+			return nil, errors.Errorf("flow: Problem.Times must be finite, and all go up or all down, got %v", times)
 		}
 	}
 	n := p.Start.Shape().Dimensions[0]
