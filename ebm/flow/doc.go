@@ -10,10 +10,11 @@
 //   - [StochasticIntegrator], one step of an [SDE], dx = f dt + g dW: [EulerMaruyama], [ImplicitEulerMaruyama], [Milstein],
 //     [StochasticHeun], [SRA1]
 //   - [Symplectic], one step of Hamilton's equations: the [Splitting] methods [Leapfrog] and [Yoshida4], and [GeneralisedLeapfrog]
+//   - [FixedSteps] and [NoisySteps]: such steps as kernels of [ebm.Sampler]
 //   - [Solver]: many [Adaptive] steps, each chain's of their own length, with values at the times asked for
 //
-// All but Solver are plain values; x is [n, event...], t and dt are [n], one number a row. Steps are for graphs of one's own, as
-// many as are wanted, and gradients go through them.
+// All but Solver are plain values; x is [n, event...], t and dt are [n], one number a row. An integrator's Step may also stand in a
+// graph of one's own, and gradients go through it.
 //
 // Which order holds where is measured in the tests: every tableau meets the order conditions of all rooted trees up to its order.
 package flow

@@ -7,7 +7,6 @@ import (
 	"github.com/goebm/goebm/ebm"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/pkg/errors"
@@ -65,8 +64,7 @@ func NewSolver(b compute.Backend, store *model.Store, field ebm.Field, a Adaptiv
 	if err != nil {
 		return nil, err
 	}
-	nothing := ebm.EnergyFunc(func(x *Node, _ ...*Node) *Node { return ebm.ZeroTime(x) })
-	sampler, err := ebm.NewSampler(b, store, nothing, solving{a, field})
+	sampler, err := ebm.NewSampler(b, store, NoEnergy, solving{a, field})
 	return &Solver{sampler, a.MaxSteps}, err
 }
 
