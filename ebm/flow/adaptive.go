@@ -32,7 +32,7 @@ type Adaptive struct {
 	RTol, ATol float64 // default 1e-4 and 1e-6
 
 	FirstStep float64 // default: chosen from the slopes at the start
-	MinStep   float64 // a chain that would need shorter ones stops there. Default: 8 roundings of the time
+	MinStep   float64 // a chain that would need shorter ones stops there; steps that end at a time asked for may be shorter. Default: 8 roundings of the time
 	MaxStep   float64 // default: none
 	MaxSteps  int     // steps, taken or refused, after which a chain is left where it is. Default 10 000
 }

@@ -10,7 +10,8 @@ var RK4 = Tableau{
 	P: 4,
 }
 
-// RK438 is Kutta's 3/8 rule: order 4 and four slopes a step, as [RK4], with smaller error coefficients as a rule.
+// RK438 is Kutta's 3/8 rule: order 4 and four slopes a step, as [RK4]; most of its error coefficients are smaller, though
+// not on every problem its error.
 //
 // Kutta, 1901, as RK4.
 var RK438 = Tableau{
