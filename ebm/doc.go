@@ -14,6 +14,7 @@
 //	energy, its gradient      Energy, EnergyFunc, Net, ValueGrad       ebm (analytic ones), ebm/nn (networks)
 //	vector field, as energy   Field, FieldNet, DotEnergy, L2Energy     ebm, ebm/nn (networks)
 //	paths from noise to data  Interpolant, Decay                       ebm/flow
+//	steps along a field       Integrator, Tableau, SDE, Solver         ebm/flow
 //	one step of a sampler     Kernel, State, Info, Env                 ebm/samplers
 //	many steps                Sampler, Options, Samples, Unroll        ebm
 //	a number that changes     Schedule; Ladder, of noise levels        ebm
