@@ -15,6 +15,7 @@
 //	vector field, as energy   Field, FieldNet, DotEnergy, L2Energy     ebm, ebm/nn (networks)
 //	paths from noise to data  Interpolant, Diffusion, Times, Decay     ebm/flow
 //	pairs of noise and data   Coupling, Paired                         ebm/flow
+//	steps along a field       Integrator, Tableau, SDE, Solver         ebm/flow
 //	one step of a sampler     Kernel, State, Info, Env                 ebm/samplers
 //	many steps                Sampler, Options, Samples, Unroll        ebm
 //	a number that changes     Schedule; Ladder, of noise levels        ebm

@@ -274,7 +274,7 @@ func (u *run) advance(ctx context.Context, first, to, total int) error {
 // take takes n steps, with the rows that the loop recorded, where it does.
 func (u *run) take(n int) (rows *tensors.Tensor, err error) {
 	var state []*tensors.Tensor
-	step := u.step
+	var step int
 	if r := u.recorder; r != nil {
 		state, rows, step, err = u.engine.recordSteps(u.key, u.state, u.Cond, u.step, n, r.origin(), r.thin)
 	} else {

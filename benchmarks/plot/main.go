@@ -250,6 +250,9 @@ func (b *bars) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 func number(v float64) string {
+	if v < 1 {
+		return fmt.Sprintf("%.2g", v)
+	}
 	if v < 10 {
 		return fmt.Sprintf("%.1f", v)
 	}

@@ -10,6 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/datasets"
+	"github.com/goebm/goebm/ebm/ebmtest"
 	"github.com/goebm/goebm/ebm/flow"
 )
 
@@ -377,6 +384,36 @@ func TestReflow(t *testing.T) {
 			t.Fatalf("pair %d: noise %d, data %g", k, p.I0[k], p.X1[2*k])
 		}
 	}
+}
+
+// A sampler that follows the field x·log 2 + c from 0 to 1 takes noise to 2x₀ + c/log 2, with c the label of the data.
+func TestReflowOfSampler(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		field := ebm.FieldFunc(func(x, _ *Node, cond ...*Node) *Node {
+			return Add(MulScalar(x, math.Ln2), ExpandAxes(ConvertDType(cond[0], x.DType()), -1))
+		})
+		s, err := ebm.NewSampler(b, nil, flow.NoEnergy, flow.FixedSteps{Field: field, Steps: 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		labels := func(b flow.Batch) []*tensors.Tensor {
+			out := make([]int32, b.Len())
+			for i, v := range b.Cond {
+				out[i] = int32(v)
+			}
+			return []*tensors.Tensor{tensors.FromFlatDataAndDimensions(out, len(out))}
+		}
+		data := &flow.Paired{Data: &datasets.Batches{Data: twoClasses(128), Size: 32, Labels: true},
+			Coupling: flow.Reflow{Flow: flow.FlowOf(s, ebm.Options{Steps: 20}, labels)}, Ahead: 3}
+		for _, step := range take(t, data, 4) {
+			x1, x0, label := step[0].([][]float32), step[1].([][]float32), step[3].([]int32)
+			for i := range x1 {
+				for k := range 2 {
+					near(t, "the end of the flow", float64(x1[i][k]), 2*float64(x0[i][k])+float64(label[i])/math.Ln2, 1e-5)
+				}
+			}
+		}
+	})
 }
 
 func TestCouplingBadSettings(t *testing.T) {

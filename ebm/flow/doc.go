@@ -1,5 +1,5 @@
-// Package flow has the paths that lead from noise to data, for the losses that learn to follow them, and the pairs of noise
-// and data whose paths are learnt.
+// Package flow has the paths that lead from noise to data, for the losses that learn to follow them, the pairs of noise and data
+// whose paths are learnt, and the integrators that follow fields, with noise and without.
 //
 //   - [Interpolant]: the coefficients of x_t = α(t)·x₁ + σ(t)·x₀, noise x₀ at t = 0 and data x₁ at t = 1: [Linear], [Cosine],
 //     [VariancePreserving], [VarianceExploding], [EDM], [InterpolantFunc]
@@ -10,8 +10,18 @@
 //     [DecayFunc]
 //   - [Coupling]: which noise goes with which data, on the host: [Independent], [ExactOT], [Sinkhorn], [UnbalancedSinkhorn],
 //     [Greedy], [ConditionAware], [Reflow]. [Paired] is a dataset that pairs each batch beside training
+//   - [Integrator], one step of x˙ = f(x, t); a [Tableau] is one: [Euler], [Heun], [Midpoint], [RK4], [RK438], [Bosh3], [Dopri5],
+//     [Tsit5], [Dopri8]
+//   - [StochasticIntegrator], one step of an [SDE], dx = f dt + g dW: [EulerMaruyama], [ImplicitEulerMaruyama], [Milstein],
+//     [StochasticHeun], [SRA1]
+//   - [Symplectic], one step of Hamilton's equations: the [Splitting] methods [Leapfrog] and [Yoshida4], and [GeneralisedLeapfrog]
+//   - [FixedSteps] and [NoisySteps]: such steps as kernels of [ebm.Sampler]
+//   - [Solver]: many [Adaptive] steps, each chain's of their own length, with values at the times asked for
 //
-// All but Paired are plain values whose zero value works; those of paths are pure functions of a time t, [n], one number a row.
+// All but Paired and Solver are plain values; x is [n, event...], t and dt are [n], one number a row. An integrator's Step may also stand
+// in a graph of one's own, and gradients go through it.
+//
+// Which order holds where is measured in the tests: every tableau meets the order conditions of all rooted trees up to its order.
 //
 // At the ends, as computed, with the defaults:
 //

@@ -21,7 +21,8 @@ import (
 // a coupling moves data, all that came with them moves too: conditioning and labels stay with their data under any.
 //
 // The noise, and the pairs, of a step depend on Seed and the step alone: training that is resumed has the batches it would have had. Pairs
-// of coming batches are made on other cores while one is trained on.
+// of coming batches are made on other cores while one is trained on, the next epoch's first ones too. Whoever breaks off an Iter waits for those
+// under way.
 type Paired struct {
 	Data     SeekingDataset
 	Coupling Coupling                                    // default ConditionAware: exact OT, among data of equal conditioning if there is some
@@ -76,8 +77,16 @@ func (p *Paired) Seek(step int) error {
 	if err := p.Data.Seek(step); err != nil {
 		return err
 	}
+	p.settle()
 	p.Step, p.queue = step, nil
 	return nil
+}
+
+// settle waits for the pairs that are being made.
+func (p *Paired) settle() {
+	for _, u := range p.queue {
+		<-u.done
+	}
 }
 
 // Iter gives the batches from Step to where Data's Iter ends, the end of the epoch. The receiver of a batch owns its tensors. One
@@ -89,6 +98,7 @@ func (p *Paired) Iter() iter.Seq2[train.Batch, error] {
 			return
 		}
 		for len(p.queue) > 0 && (p.queue[0].ends || p.queue[0].step != p.Step) {
+			<-p.queue[0].done
 			p.queue = p.queue[1:]
 		}
 		var r reader
@@ -104,6 +114,7 @@ func (p *Paired) Iter() iter.Seq2[train.Batch, error] {
 			p.topUp(&r)
 			<-next.done
 			if !yield(next.batch, next.err) || next.err != nil {
+				p.settle() // nothing may use a backend that the caller is about to close
 				return
 			}
 		}
@@ -135,7 +146,7 @@ func (p *Paired) topUp(r *reader) {
 		if !u.ends {
 			batches++
 		}
-		if u.done == failed {
+		if u.done == closed && u.err != nil {
 			return // nothing comes after
 		}
 	}
@@ -143,7 +154,7 @@ func (p *Paired) topUp(r *reader) {
 		step := p.Step + batches
 		if r.next == nil {
 			if err := p.Data.Seek(step); err != nil && p.Data.PerEpoch() > 0 { // else Iter knows better what is wrong
-				p.queue = append(p.queue, &upcoming{step: step, err: err, done: failed})
+				p.queue = append(p.queue, &upcoming{step: step, err: err, done: closed})
 				return
 			}
 			r.next, r.stop = iter.Pull2(p.Data.Iter())
@@ -153,12 +164,12 @@ func (p *Paired) topUp(r *reader) {
 			err = errors.Errorf("Paired: the data %q gave no batch", p.Data.Name())
 		}
 		if err != nil {
-			p.queue = append(p.queue, &upcoming{step: step, err: err, done: failed})
+			p.queue = append(p.queue, &upcoming{step: step, err: err, done: closed})
 			return
 		}
 		if !ok {
 			r.close()
-			p.queue = append(p.queue, &upcoming{step: step, ends: true})
+			p.queue = append(p.queue, &upcoming{step: step, ends: true, done: closed})
 			continue
 		}
 		r.read++
@@ -169,8 +180,8 @@ func (p *Paired) topUp(r *reader) {
 	}
 }
 
-// failed is the done of what could not be read.
-var failed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+// closed is the done of what is not paired: ends, and errors of reading.
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // pair adds noise and weights to the batch.
 func (u *upcoming) pair(c Coupling, source func([]float64, int, *rand.Rand), seed uint64) {

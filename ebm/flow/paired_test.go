@@ -11,7 +11,6 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/train"
-	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm/datasets"
 	"github.com/goebm/goebm/ebm/flow"
@@ -212,12 +211,12 @@ func TestPairedErrors(t *testing.T) {
 	for want, d := range map[string]*flow.Paired{
 		"Paired: want Data":                          {},
 		"Ahead not negative":                         {Data: good, Ahead: -1},
-		"the disk is gone":                           {Data: broken{errors.New("the disk is gone")}},
+		"the disk is gone":                           {Data: broken{fmt.Errorf("the disk is gone")}},
 		"\"broken\" gave no batch":                   {Data: broken{}},
 		"Size = -1":                                  {Data: &datasets.Batches{Data: twoClasses(64), Size: -1}},
-		"Paired: flow_test.couplingFunc, step 0: no": {Data: good, Coupling: couplingFunc(func(flow.Batch) (flow.Pairs, error) { return flow.Pairs{}, errors.New("no") })},
+		"Paired: flow_test.couplingFunc, step 0: no": {Data: good, Coupling: couplingFunc(func(flow.Batch) (flow.Pairs, error) { return flow.Pairs{}, fmt.Errorf("no") })},
 		"step 0: index out of range": {Data: good, Coupling: couplingFunc(func(b flow.Batch) (flow.Pairs, error) {
-			panic(errors.New("index out of range"))
+			panic(fmt.Errorf("index out of range"))
 		})},
 		"Pairs: want 32 pairs": {Data: good, Coupling: couplingFunc(func(b flow.Batch) (flow.Pairs, error) { return flow.Pairs{I0: []int{1}}, nil })},
 	} {

@@ -86,9 +86,8 @@ func ExampleFlowMatching() {
 	must.M1(ebm.Train(context.Background(), b, store, losses.FlowMatching{Field: velocity, Paired: true}, pairs,
 		ebm.TrainOptions{Steps: 1000, LearningRate: 4e-3}))
 
-	against := ebm.FieldFunc(func(x, t *Node, cond ...*Node) *Node { return Neg(velocity.Field(x, t, cond...)) })
-	sampler := must.M1(ebm.NewSampler(b, store, ebm.ImplicitEnergy{Of: against}, eulerInTime{against, 10}))
-	out := must.M1(sampler.Sample(context.Background(), ebm.Options{Chains: 512, Dim: 2, Steps: 10}))
+	sampler := must.M1(ebm.NewSampler(b, store, flow.NoEnergy, flow.FixedSteps{Field: velocity, Method: flow.Midpoint, Steps: 5}))
+	out := must.M1(sampler.Sample(context.Background(), ebm.Options{Chains: 512, Dim: 2, Steps: 5}))
 	distance := must.M1(metrics.SlicedWasserstein{}.Between(tensors.MustCopyFlatData[float32](out.X), moons.X, 2))
 	fmt.Println("distance below 0.2, of noise 0.7:", distance < 0.2)
 	// Output: distance below 0.2, of noise 0.7: true

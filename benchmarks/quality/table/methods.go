@@ -67,6 +67,10 @@ var methods = []method{
 		l := ladder(s)
 		return samplers.AnnealedLangevin{Ladder: l, StepSize: ebm.Fixed(l.End * l.End / 4)}, l.Levels * l.Steps, l.Start
 	}},
+	{name: "DSM + heights", steps: 8000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
+		e := ebm.Preconditioned{Of: n.energy(), Std: s.unit}
+		return losses.MultiscaleDenoising{Energy: e, Ladder: ladder(s), Heights: .1}, ebm.AtNoise{Of: e, Sigma: ladder(s).End}
+	}},
 	{name: "ED", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		return losses.EnergyDiscrepancy{Energy: e, Time: s.unit * s.unit / 4}, e
