@@ -6,7 +6,7 @@ With --devices N, XLA's CPU is split into N devices and the chains are sharded o
 
 import os
 import sys
-from functools import partial
+from functools import cache, partial
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 DEVICES = int(sys.argv[sys.argv.index("--devices") + 1]) if "--devices" in sys.argv else 1
@@ -56,7 +56,12 @@ def main():
     import blackjax
     import jax
     import jax.numpy as jnp
+    import numpy as np
     import optax
+    from blackjax.adaptation.base import get_filter_adapt_info_fn
+    from blackjax.adaptation.mass_matrix import mass_matrix_adaptation
+    from blackjax.adaptation.step_size import dual_averaging_adaptation
+    from blackjax.adaptation.window_adaptation import build_schedule
 
     def field(params, x):
         for weight, bias in params[:-1]:
@@ -242,6 +247,99 @@ def main():
 
         return call, w.TRAIN_STEPS, lambda: None
 
+    def blackjax_adapt():
+        """BlackJAX's kernels and adaptation on the Gaussian of an ESS row, all chains under vmap, warm-up and draws under a jit each."""
+
+        @cache
+        def compiled(row, alone):
+            deviation = jnp.array(w.deviations(row), jnp.float32)
+
+            def logdensity(x):
+                return -0.5 * ((x / deviation) ** 2).sum()
+
+            # HMC of one leapfrog step h is MALA of η = h²/2; blackjax.mala itself takes no mass matrix.
+            moves = blackjax.hmc.build_kernel() if row.mass else blackjax.mala.build_kernel()
+            algorithm = blackjax.hmc if row.mass else blackjax.mala
+
+            def move(key, state, step_size, inverse_mass):
+                if row.mass:
+                    h = jnp.sqrt(2 * step_size) if row.kernel == "mala" else step_size
+                    return moves(key, state, logdensity, h, inverse_mass, row.leapfrog)
+                return moves(key, state, logdensity, step_size)
+
+            def starts(key):
+                return jax.random.normal(key, (w.ESS_CHAINS, w.ESS_DIM))
+
+            @jax.jit
+            def each_for_itself(key):
+                """window_adaptation under vmap."""
+                start, going = jax.random.split(key)
+                warm_up = blackjax.window_adaptation(
+                    blackjax.hmc, logdensity, target_acceptance_rate=row.target, initial_step_size=w.ESS_STEP_SIZE,
+                    num_integration_steps=row.leapfrog, adaptation_info_fn=get_filter_adapt_info_fn())
+
+                def run(key, x):
+                    (state, found), _ = warm_up.run(key, x, num_steps=w.ESS_WARM_UP)
+                    h = found["step_size"]
+                    return state, h**2 / 2 if row.kernel == "mala" else h, found["inverse_mass_matrix"]
+
+                return jax.vmap(run)(jax.random.split(going, w.ESS_CHAINS), starts(start))
+
+            @jax.jit
+            def together(key):
+                """The parts of window_adaptation with one step size and mass for all chains: from their mean acceptance and all their draws."""
+                start, going = jax.random.split(key)
+                averaging, next_step_size, mean_step_size = dual_averaging_adaptation(row.target)
+                no_draws, add_draw, new_mass = mass_matrix_adaptation(is_diagonal_matrix=True)
+                slow, last = build_schedule(w.ESS_WARM_UP).T.astype(bool) & row.mass
+
+                def end_window(found):
+                    adapting, mass = found
+                    return averaging(mean_step_size(adapting)), new_mass(mass)
+
+                def step(carry, at):
+                    states, adapting, mass = carry
+                    key, slow, last = at
+                    states, info = jax.vmap(move, (0, 0, None, None))(
+                        jax.random.split(key, w.ESS_CHAINS), states, jnp.exp(adapting.log_step_size), mass.inverse_mass_matrix)
+                    adapting = next_step_size(adapting, info.acceptance_rate.mean())
+                    add = lambda mass: jax.lax.scan(lambda m, x: (add_draw(m, x), None), mass, states.position)[0]
+                    mass = jax.lax.cond(slow, add, lambda mass: mass, mass)
+                    adapting, mass = jax.lax.cond(last, end_window, lambda found: found, (adapting, mass))
+                    return (states, adapting, mass), None
+
+                states = jax.vmap(lambda x: algorithm.init(x, logdensity))(starts(start))
+                begin = states, averaging(w.ESS_STEP_SIZE), no_draws(w.ESS_DIM)
+                (states, adapting, mass), _ = jax.lax.scan(step, begin, (jax.random.split(going, w.ESS_WARM_UP), slow, last))
+                return states, mean_step_size(adapting), mass.inverse_mass_matrix
+
+            @jax.jit
+            def sample(key, states, step_size, inverse_mass):
+                shared = 0 if alone else None
+
+                def step(states, key):
+                    states, info = jax.vmap(move, (0, 0, shared, shared))(
+                        jax.random.split(key, w.ESS_CHAINS), states, step_size, inverse_mass)
+                    return states, (states.position, info.acceptance_rate.mean())
+
+                _, (draws, accept) = jax.lax.scan(step, states, jax.random.split(key, row.draws))
+                return draws, accept.mean()
+
+            return each_for_itself if alone else together, sample
+
+        def adapt(row, seed, alone):
+            warm_up, sample = compiled(row, alone)
+            warm, going = jax.random.split(jax.random.key(seed))
+            states, step_size, inverse_mass = jax.block_until_ready(warm_up(warm))
+
+            def draw():
+                draws, accept = jax.block_until_ready(sample(going, states, step_size, inverse_mass))
+                return lambda: np.ascontiguousarray(np.asarray(draws).transpose(1, 0, 2)), accept
+
+            return draw, step_size.mean()
+
+        return adapt
+
     def prepare(work):
         if work.sampler in w.LOSSES:
             return prepare_training(work)
@@ -261,7 +359,7 @@ def main():
         return call, 1, lambda: w.mean_error(energy(x))
 
     w.serve("jax", {"version": jax.__version__, "blackjax": blackjax.__version__,
-                    "devices": len(jax.devices())}, prepare)
+                    "devices": len(jax.devices())}, prepare, blackjax_adapt())
 
 
 if __name__ == "__main__":

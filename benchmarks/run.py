@@ -3,6 +3,7 @@
     python benchmarks/run.py                       everything; about a quarter of an hour
     python benchmarks/run.py --quick               fewer rounds, to check that it works
     python benchmarks/run.py --rows 'hmc*' --quick some rows; the others keep their earlier numbers
+    python benchmarks/run.py --rows 'ess*'         effective sample sizes a second, beside BlackJAX
     python benchmarks/run.py --render              the table again from what was measured
 
 Writes results.json (one entry a row and GoEBM backend), raw.json (the machine, versions and all
@@ -62,7 +63,13 @@ A100 = {
 GRID_SIZES = ("64x8x50", "256x32x100", "1024x128x200")
 A100_ROWS = {f"grid_{s}_{size}": ms for s, all_ms in A100.items() for size, ms in zip(GRID_SIZES, all_ms)}
 
-ROWS = [*w.ROWS, "first_sample"]
+# Who draws for effective sample sizes, in the order in which they take turns: the engine, and further words of the request.
+TOGETHER, ALONE = "BlackJAX, chains together", "BlackJAX, each for itself"
+ESS_ENGINES = {"GoEBM": (f"goebm {XLA}", []), TOGETHER: ("jax", []), ALONE: ("jax", ["alone"])}
+ESS_TARGET = 1  # against BlackJAX with the same adaptation
+ESS_OFF = 5  # standard errors that a mean or mean square of the draws may be off
+
+ROWS = [*w.ROWS, "first_sample", *w.ESS_ROWS]
 
 
 class RowFailed(Exception):
@@ -83,8 +90,11 @@ class Engine:
             raise RuntimeError(f"{self.name} ended with status {self.process.wait()}")
         return json.loads(line)
 
-    def ask(self, row, repetitions):
-        self.process.stdin.write(f"{row} {repetitions}\n")
+    def ask(self, row, *words):
+        return self.request(row, " ".join([row, *map(str, words)]))
+
+    def request(self, row, line):
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.read()
         if "error" in answer:
@@ -169,6 +179,45 @@ def measure(row, engines, rounds, seconds):
     return result, good
 
 
+def measure_ess(row, engines, seeds, repetitions, folder):
+    """Returns who → medians over the seeds and over all runs' times, and whether all went well. Each seed is a warm-up and its runs."""
+    engines = {e.name: e for e in engines}
+    judge = engines.get(f"goebm {XLA}")
+    if judge is None:
+        print(f"{row}: left out: GoEBM on {XLA} computes the ESS of all engines", file=sys.stderr)
+        return {}, True
+    who = {name: (engines[engine], words) for name, (engine, words) in ESS_ENGINES.items()
+           if engine in engines and (w.ESS_ROWS[row].mass or name != ALONE)}
+    answers = {name: [] for name in who}
+    good = True
+    for seed in range(1, seeds + 1):
+        for name, (engine, words) in who.items():
+            file = Path(folder) / "draws"
+            try:
+                answer = engine.ask(row, repetitions, seed, file, *words)
+                answer |= judge.request(row, f"judge {row} {file}")
+            except RowFailed as failure:
+                print(failure, file=sys.stderr)
+                good = False
+                continue
+            if answer["off"] > ESS_OFF:
+                print(f"{row}: {name}, seed {seed}: a mean or mean square is {answer['off']:.1f} standard errors off", file=sys.stderr)
+                good = False
+            answers[name].append(answer)
+    result = {}
+    for name, given in answers.items():
+        if not given:
+            continue
+        times = [t for a in given for t in a["times_ms"]]
+        low, _, high = statistics.quantiles(times, n=4)
+        median = {key: statistics.median(a[key] for a in given) for key in ("accept", "step_size", "ess")}
+        ess = [a["ess"] for a in given]
+        result[name] = {"ms": statistics.median(times), "low": low, "high": high, "n": len(times), "seeds": len(given),
+                        "first_warm_ms": given[0]["warm_ms"], "ess_low": min(ess), "ess_high": max(ess),
+                        "off": max(a["off"] for a in given), **median}
+    return result, good
+
+
 def same_work(row, measured):
     """Complains unless all engines sampled the same mean energy, within six standard errors."""
     checks = {name: m["check"] for name, m in measured.items() if m["check"]}
@@ -204,6 +253,18 @@ def results(raw):
                 "vs_jax": rounded(jax and jax / go["ms"]),
                 "compile_ms": rounded(go["first_ms"] and max(0, go["first_ms"] - go["ms"]) * units),
             })
+    for row, measured in raw.get("ess", {}).get("rows", {}).items():
+        rate = {who: m["ess"] / m["ms"] * 1e3 for who, m in measured.items()}
+        if "GoEBM" in rate:
+            out.append({
+                "row": row,
+                "backend": XLA,
+                "goebm_ess_per_s": rounded(rate["GoEBM"]),
+                "blackjax_ess_per_s": rounded(rate.get(TOGETHER)),
+                "blackjax_alone_ess_per_s": rounded(rate.get(ALONE)),
+                "vs_blackjax": rounded(TOGETHER in rate and rate["GoEBM"] / rate[TOGETHER] or None),
+                "vs_blackjax_alone": rounded(ALONE in rate and rate["GoEBM"] / rate[ALONE] or None),
+            })
     return out
 
 
@@ -221,6 +282,31 @@ def ratio(x, target):
     return f"{text} (≥ {target:g})" if x >= target else f"**{text} (≥ {target:g})**"
 
 
+def ess_table(ess):
+    machine = ess["machine"]
+    load = f" while other programs were running, load average {machine['load']:.1f}: compare the engines, which took turns, and not the times" if machine["load"] > 0.5 else ""
+    lines = [
+        "",
+        f"Effective samples a second on a Gaussian of {w.ESS_DIM} dimensions, {w.ESS_CHAINS} chains (measured {machine['date']}{load}): the smallest bulk ESS of all coordinates by the",
+        "time of sampling alone. Medians over the seeds; warm-up is the first seed's, compile included.",
+        "",
+        "| row | engine | warm-up, ms | step size | acceptance | sampling, ms | ESS | ESS a 1000 gradients | ESS/s | GoEBM's ESS/s by this |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in w.ESS_ROWS:
+        measured = ess["rows"].get(row, {})
+        for who, m in measured.items():
+            work = w.ESS_ROWS[row]
+            gradients = w.ESS_CHAINS * work.draws * work.leapfrog
+            rate = m["ess"] / m["ms"]
+            against = ""
+            if who != "GoEBM" and "GoEBM" in measured:
+                against = ratio(measured["GoEBM"]["ess"] / measured["GoEBM"]["ms"] / rate, ESS_TARGET if who == TOGETHER else None)
+            lines.append(f"| {row} | {who} | {number(m['first_warm_ms'])} | {m['step_size']:.3g} | {m['accept']:.3f} | {number(m['ms'])} | {number(m['ess'])} "
+                         f"| {number(m['ess'] / gradients * 1e3)} | {number(rate * 1e3)} | {against} |")
+    return lines
+
+
 def table(raw, entries):
     machine = raw["machine"]
     lines = [
@@ -233,7 +319,7 @@ def table(raw, entries):
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for e in entries:
-        if e["row"].startswith("grid_"):
+        if e["row"].startswith("grid_") or e["row"] in w.ESS_ROWS:
             continue
         target = TARGETS.get((e["row"], e["backend"]), (None, None))
         sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
@@ -257,6 +343,8 @@ def table(raw, entries):
             f"| {e['row'].removeprefix('grid_')} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} "
             f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], None)} | {ratio(e['vs_jax'], None)} "
             f"| {a100:g} | {ratio(a100 / e['goebm_ms'], 1)} |")
+    if "ess" in raw:
+        lines += ess_table(raw["ess"])
     return "\n".join(lines)
 
 
@@ -302,14 +390,24 @@ def main():
     good = True
     with tempfile.TemporaryDirectory() as build_dir:
         engines = start_engines(names, build_dir)
-        raw["machine"] = machine() | {"load": load}
+        if set(rows) - set(w.ESS_ROWS):
+            raw["machine"] = machine() | {"load": load}
         for e in engines:
             raw["about"][e.name] = {k: v for k, v in e.about.items() if k != "engine"}
         for row in rows:
-            measured, done = measure(row, engines, rounds, seconds)
-            good = same_work(row, measured) and done and good
-            print(f"{row:36}" + "  ".join(f"{name} {number(m['ms'])}" for name, m in measured.items()), flush=True)
-            raw["rows"].setdefault(row, {}).update(measured)
+            if row in w.ESS_ROWS:
+                measured, done = measure_ess(row, engines, *((2, 2) if args.quick else (5, 5)), build_dir)
+                good = done and good
+                shown = {name: f"{number(m['ess'])} in {number(m['ms'])} ms" for name, m in measured.items()}
+                kept = raw.setdefault("ess", {"rows": {}})
+                kept["machine"] = machine() | {"load": load}
+            else:
+                measured, done = measure(row, engines, rounds, seconds)
+                good = same_work(row, measured) and done and good
+                shown = {name: number(m["ms"]) for name, m in measured.items()}
+                kept = raw
+            print(f"{row:36}" + "  ".join(f"{name} {text}" for name, text in shown.items()), flush=True)
+            kept["rows"].setdefault(row, {}).update(measured)
             if not args.no_write:  # after every row, so that stopping loses little
                 path.write_text(json.dumps(raw, indent=1) + "\n")
                 render(raw)

@@ -5,7 +5,11 @@ The runner writes "ROW REPETITIONS" to an engine's standard input and reads one 
 process, compile included (null on later requests); check is the mean energy of what was sampled
 and its standard error, which the runner compares across engines: the same work gives the same number.
 
-benchmarks/goebm/main.go does the same; change the two together.
+"ESS_ROW REPETITIONS SEED FILE" asks for a warm-up and then that many timed runs that keep all draws, those of the last in
+FILE, float32 [chains, draws, dim]. The answer: {"row", "warm_ms", "times_ms", "accept", "step_size"}. A fifth word, "alone", lets every
+chain adapt for itself. "judge ESS_ROW FILE", which GoEBM alone answers, is for the ESS of draws: {"row", "ess", "off"}.
+
+benchmarks/goebm does the same; change the two together.
 """
 
 import json
@@ -45,6 +49,27 @@ for _sampler in ("langevin", "hmc", "gradient_descent", "nesterov"):
     for _n, _d, _k in ((64, 8, 50), (256, 32, 100), (1024, 128, 200)):
         ROWS[f"grid_{_sampler}_{_n}x{_d}x{_k}"] = Work("doublewell", _sampler, _n, _d, _k, 1e-3)
 
+
+
+@dataclass(frozen=True)
+class Ess:
+    """Effective sample sizes on N(0, diag), standard deviations spread evenly in their logarithms from `narrowest` to 1."""
+
+    kernel: str  # "hmc", or "mala"
+    leapfrog: int  # gradients a step
+    target: float  # acceptance
+    narrowest: float
+    mass: bool  # a diagonal mass matrix and the step size from Stan's windows, else dual averaging of the step size alone
+    draws: int
+
+
+ESS_ROWS = {
+    "ess_hmc_gaussian100d_L3": Ess("hmc", 3, 0.8, 0.01, True, 1000),
+    "ess_mala_gaussian100d": Ess("mala", 1, 0.574, 0.01, True, 2000),
+    "ess_mala_nomass_gaussian100d": Ess("mala", 1, 0.574, 0.1, False, 4000),
+}
+ESS_CHAINS, ESS_DIM, ESS_WARM_UP, ESS_STEP_SIZE = 64, 100, 1000, 0.1  # the last is what adaptation begins with
+
 LEAPFROG_STEPS = 10
 MOMENTUM = 0.9
 CORRELATION = 0.5  # the Gaussian's covariance is CORRELATION^|i−j|
@@ -79,18 +104,30 @@ def two_moons():
     return points
 
 
-def serve(engine, about, prepare):
+def deviations(row):
+    """The Gaussian's standard deviations, of an Ess."""
+    return [row.narrowest ** (1 - i / (ESS_DIM - 1)) for i in range(ESS_DIM)]
+
+
+def serve(engine, about, prepare, adapt=None):
     """Answers the runner until standard input closes.
 
     prepare(work) returns (call, units, check): call() does the work and waits for it to end, a call
     is worth `units` of what the row times, check() is [mean, standard error] of the energy after the
     last call, or None.
+
+    adapt(row, seed, alone), for ESS_ROWS, warms up and waits for that, and returns (sample, step size):
+    sample() draws and waits, and gives (a function that copies the draws into a numpy array [chains, draws, dim], mean acceptance).
     """
     print(json.dumps({"engine": engine, **about}), flush=True)
     prepared = {}
     for line in sys.stdin:
-        row, repetitions = line.split()
+        row, repetitions, *ess = line.split()
         try:
+            if ess:
+                answer = measure_ess(row, adapt, int(repetitions), *ess)
+                print(json.dumps(answer), flush=True)
+                continue
             first = None
             if row not in prepared:
                 prepared[row] = prepare(ROWS[row])
@@ -101,6 +138,20 @@ def serve(engine, about, prepare):
         except Exception as e:  # the runner shows it and goes on with the other rows
             answer = {"row": row, "error": f"{type(e).__name__}: {e}"}
         print(json.dumps(answer), flush=True)
+
+
+def measure_ess(row, adapt, repetitions, seed, file, alone=None):
+    start = time.perf_counter()
+    sample, step_size = adapt(ESS_ROWS[row], int(seed), alone == "alone")
+    warm_ms = (time.perf_counter() - start) * 1e3
+    sample()  # compiles, where it has not yet
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        draws, accept = sample()
+        times.append((time.perf_counter() - start) * 1e3)
+    draws().tofile(file)
+    return {"row": row, "warm_ms": warm_ms, "times_ms": times, "accept": float(accept), "step_size": float(step_size)}
 
 
 def mean_error(energies):

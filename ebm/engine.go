@@ -2,6 +2,7 @@ package ebm
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/distributed"
@@ -20,10 +21,10 @@ type engine struct {
 	x    shapes.Shape
 	mesh *distributed.DeviceMesh // nil on one device
 
-	start, initial, loop, chunked, single, summed, stops *model.Exec
-	sharded                                              *Exec               // the loop on several devices
-	weights                                              []*tensors.Tensor   // the devices' copies while that loop runs
-	spare                                                [][]*tensors.Tensor // for the noise that the host draws
+	start, initial, loop, recording, chunked, single, summed, stops *model.Exec
+	sharded, shardedRecording                                       *Exec               // the loops on several devices
+	weights                                                         []*tensors.Tensor   // the devices' copies while such a loop runs
+	spare                                                           [][]*tensors.Tensor // for the noise that the host draws
 }
 
 // engine finds or makes the engine for a request.
@@ -74,13 +75,15 @@ func (e *engine) goodDevices() int {
 }
 
 func (e *engine) finalize() {
-	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.chunked, e.single, e.summed, e.stops} {
+	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.recording, e.chunked, e.single, e.summed, e.stops} {
 		if exec != nil {
 			exec.Finalize()
 		}
 	}
-	if e.sharded != nil {
-		e.sharded.Finalize()
+	for _, exec := range []*Exec{e.sharded, e.shardedRecording} {
+		if exec != nil {
+			exec.Finalize()
+		}
 	}
 }
 
@@ -186,23 +189,46 @@ func (e *engine) chunk() int {
 
 // loopSteps takes the steps as one While, on one device or several.
 func (e *engine) loopSteps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, int, error) {
-	args := arguments([]any{int32(first), int32(first + n), key}, state, cond)
-	var out []*tensors.Tensor
-	if e.mesh != nil {
-		var err error
-		if out, err = e.shardedSteps(args, len(state)); err != nil {
-			return nil, 0, err
-		}
-	} else {
-		exec, err := e.exec(&e.loop, func(in []*Node) []*Node { return e.plan.loopGraph(e.s.energy, e.s.kernel, in) })
-		if err != nil {
-			return nil, 0, err
-		}
-		if out, err = exec.Call(args...); err != nil {
-			return nil, 0, err
-		}
+	out, err := e.loopCall(&e.loop, &e.sharded, []any{int32(first), int32(first + n), key}, state, cond)
+	if err != nil {
+		return nil, 0, err
 	}
 	return out[1:], takeStep(out), nil
+}
+
+// recordSteps is loopSteps with the positions of the way, [n, room, event...]: row i is where the chains were after the last step taken
+// of those from origin + i·thin on, thin in number.
+func (e *engine) recordSteps(key []uint32, state, cond []*tensors.Tensor, first, n, origin, thin int) (next []*tensors.Tensor, rows *tensors.Tensor, step int, err error) {
+	head := []any{int32(first), int32(first + n), int32(origin), int32(thin), key}
+	out, err := e.loopCall(&e.recording, &e.shardedRecording, head, state, cond)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return out[2:], out[1], takeStep(out), nil
+}
+
+// loopCall runs a loop. head are its inputs that all devices share.
+func (e *engine) loopCall(one **model.Exec, many **Exec, head []any, state, cond []*tensors.Tensor) ([]*tensors.Tensor, error) {
+	build := func(in []*Node) []*Node {
+		var buffer *Node
+		if one == &e.recording {
+			buffer = e.buffer(in[0].Graph())
+		}
+		return e.plan.loopGraph(e.s.energy, e.s.kernel, buffer, in)
+	}
+	args := arguments(slices.Clone(head), state, cond)
+	if e.mesh != nil {
+		values := len(state)
+		if one == &e.recording {
+			values++
+		}
+		return e.shardedSteps(many, build, args, len(head), values)
+	}
+	exec, err := e.exec(one, build)
+	if err != nil {
+		return nil, err
+	}
+	return exec.Call(args...)
 }
 
 // takeStep reads and frees the step number, the first of the outputs.

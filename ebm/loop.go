@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/gomlx/compute"
@@ -116,9 +117,18 @@ func (p *plan) ended(s State) *Node {
 // loopGraph builds steps first, …, last−1 as one While, alone in its graph. On XLA a body captures nothing, so the
 // weights go through the loop as state, and the energy's variables are bound to them while the body is built.
 // inputs: first, last, then the carry. Outputs: the step after the last one taken, accept and the state.
-func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
+//
+// With a buffer for positions, [n, rows, event...], two more inputs come after last: the step with which the buffer's first row begins,
+// and how many steps a row is worth; the buffer, filled, is the second of the outputs.
+func (p *plan) loopGraph(e Energy, k Kernel, buffer *Node, inputs []*Node) []*Node {
 	g := inputs[0].Graph()
 	all := append([]*Node{}, inputs...)
+	head := 2 // what stands before the carry
+	if buffer != nil {
+		head = 5
+		all = slices.Insert(all, 4, buffer)
+		inputs = all
+	}
 	for _, v := range p.weights {
 		all = append(all, v.NodeValue(g))
 	}
@@ -140,16 +150,23 @@ func (p *plan) loopGraph(e Energy, k Kernel, inputs []*Node) []*Node {
 			v.SetNodeValue(ps[len(inputs)+i])
 			defer v.SetNodeValue(outer)
 		}
-		next := p.step(e, k, p.unpack(ps[2:len(inputs)]), ps[0])
+		next := p.step(e, k, p.unpack(ps[head:len(inputs)]), ps[0])
 		step, last := AddScalar(ps[0], 1), ps[1]
 		if p.stopper != nil { // the condition may hold no reducer and no constant, so the body tells it that the end has come
 			last = Where(p.ended(next.state), step, last)
 		}
-		out := append([]*Node{step, last}, next.pack()...)
-		return append(out, ps[len(inputs):]...)
+		out := []*Node{step, last}
+		if buffer != nil {
+			out = append(out, ps[2], ps[3], writeRow(ps[4], next.state[0], ps[0], ps[2], ps[3]))
+		}
+		return append(append(out, next.pack()...), ps[len(inputs):]...)
 	})
 	results := While(cond, body, all...)
-	return append([]*Node{results[0]}, results[3:4+len(p.state)]...)
+	out := []*Node{results[0]}
+	if buffer != nil {
+		out = append(out, results[4])
+	}
+	return append(out, results[head+1:head+2+len(p.state)]...)
 }
 
 // chunkGraph builds n steps in line, for backends whose While can't hold a gradient.

@@ -115,6 +115,8 @@ type run struct {
 	piece  int  // steps to take in one call, so that it lasts a fraction of a second
 	ours   bool // whether state is ours to free
 	ended  bool // whether every chain has stopped by itself
+
+	recorder *recorder // nil where the loop records nothing
 }
 
 // begin finds or makes the engine and starts the chains.
@@ -164,38 +166,33 @@ func (u *run) lookForEnd() (err error) {
 }
 
 // all takes the steps: burn-in, then Steps in blocks of Thin where something is kept at each, else in one. Where all chains stop,
-// so does it; the row of that block is the last.
+// so does it; the row of that block is the last. On XLA a trajectory alone is recorded by the loop itself, where its length is known.
 func (u *run) all(ctx context.Context) (*Samples, error) {
 	u.began = time.Now()
 	first := u.step
 	total := first + u.BurnIn + u.Steps
+	records := u.Trajectory && !u.Summaries && u.engine.s.chunk == 0 && u.engine.plan.stopper == nil
+	if records {
+		u.recorder = u.idle() // one loop for all steps, so that one is compiled
+	}
 	err := u.advance(ctx, first, first+u.BurnIn, total)
 	if err == nil && u.BurnIn > 0 {
 		u.state[0] = zeros(u.x)
 	}
 	var kept []*tensors.Tensor
-	block := u.Steps
-	if u.Trajectory || u.Summaries {
-		block = u.Thin
-	}
-	var sinceRow float64 // acceptance summed before the row under way
-	for err == nil && u.step+block <= total && !u.ended {
-		before := u.step
-		if err = u.advance(ctx, first, u.step+block, total); err != nil {
-			break
+	switch {
+	case err != nil:
+	case records:
+		trajectory := u.record(u.Thin)
+		u.recorder = trajectory
+		err = u.advance(ctx, first, total-u.Steps%u.Thin, total)
+		var e error
+		if u.out.Trajectory, e = trajectory.trajectory(); e != nil {
+			return nil, e
 		}
-		if u.Trajectory {
-			x, e := u.state[1].LocalClone()
-			if e != nil {
-				return nil, e
-			}
-			kept = append(kept, x)
-		}
-		if u.Summaries {
-			if sinceRow, err = u.summarize(sinceRow, u.step-before); err != nil {
-				break
-			}
-		}
+		u.recorder = u.idle()
+	case u.Trajectory || u.Summaries:
+		kept, err = u.blocks(ctx, first, total)
 	}
 	if err == nil {
 		err = u.advance(ctx, first, total, total) // what Thin leaves over
@@ -209,6 +206,30 @@ func (u *run) all(ctx context.Context) (*Samples, error) {
 	return u.out, err
 }
 
+// blocks takes Thin steps at a time and keeps what is asked for after each.
+func (u *run) blocks(ctx context.Context, first, total int) (kept []*tensors.Tensor, err error) {
+	var sinceRow float64 // acceptance summed before the row under way
+	for u.step+u.Thin <= total && !u.ended {
+		before := u.step
+		if err = u.advance(ctx, first, u.step+u.Thin, total); err != nil {
+			return kept, err
+		}
+		if u.Trajectory {
+			x, err := u.state[1].LocalClone()
+			if err != nil {
+				return kept, err
+			}
+			kept = append(kept, x)
+		}
+		if u.Summaries {
+			if sinceRow, err = u.summarize(sinceRow, u.step-before); err != nil {
+				return kept, err
+			}
+		}
+	}
+	return kept, nil
+}
+
 // advance takes steps until `to`, or until all chains have stopped, in pieces of a fraction of a second, reporting and listening
 // to ctx in between.
 func (u *run) advance(ctx context.Context, first, to, total int) error {
@@ -217,17 +238,21 @@ func (u *run) advance(ctx context.Context, first, to, total int) error {
 			return err
 		}
 		n := min(u.piece, to-u.step)
+		if u.recorder != nil {
+			n = u.recorder.limit(n)
+		}
 		start := time.Now()
-		next, step, err := u.engine.steps(u.key, u.state, u.Cond, u.step, n)
+		rows, err := u.take(n)
 		if err != nil {
 			return err
 		}
-		if u.ours {
-			release(u.state)
-		}
-		u.state, u.step, u.ours = next, step, true
 		if err := u.lookForEnd(); err != nil {
 			return err
+		}
+		if rows != nil {
+			if err := u.recorder.take(rows); err != nil {
+				return err
+			}
 		}
 		if u.ended {
 			total = u.step // as far as it goes
@@ -244,6 +269,25 @@ func (u *run) advance(ctx context.Context, first, to, total int) error {
 		}
 	}
 	return nil
+}
+
+// take takes n steps, with the rows that the loop recorded, where it does.
+func (u *run) take(n int) (rows *tensors.Tensor, err error) {
+	var state []*tensors.Tensor
+	step := u.step
+	if r := u.recorder; r != nil {
+		state, rows, step, err = u.engine.recordSteps(u.key, u.state, u.Cond, u.step, n, r.origin(), r.thin)
+	} else {
+		state, step, err = u.engine.steps(u.key, u.state, u.Cond, u.step, n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if u.ours {
+		release(u.state)
+	}
+	u.state, u.step, u.ours = state, step, true
+	return rows, nil
 }
 
 func (u *run) report(first, total int) error {

@@ -1,6 +1,8 @@
 package ebm
 
 import (
+	"slices"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/distributed"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -9,29 +11,27 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// shardedSteps runs the loop with the chains split over the mesh's devices by XLA's partitioner; key, step numbers and
-// weights are on every device. Its results are the loop's: the step number, then the given number of values with a row a
+// shardedSteps runs a loop with the chains split over the mesh's devices by XLA's partitioner; the shared inputs, which come first, and
+// the weights are on every device. Its results are the loop's: the step number, then the given number of values with a row a
 // chain. It is a plain Exec: model.Exec would tie the weights to this one mesh, and the store to several devices, for good.
-func (e *engine) shardedSteps(args []any, values int) ([]*tensors.Tensor, error) {
+func (e *engine) shardedSteps(slot **Exec, build func(in []*Node) []*Node, args []any, shared, values int) ([]*tensors.Tensor, error) {
 	whole := distributed.NewReplicatedShardingSpec(e.mesh)
 	rows, err := distributed.BuildSpec(e.mesh).S("chains").Done()
 	if err != nil {
 		return nil, err
 	}
-	specs := []*distributed.ShardingSpec{whole, whole, whole}
-	for range args[3:] {
-		specs = append(specs, rows)
-	}
-	if e.sharded == nil {
+	specs := slices.Concat(slices.Repeat([]*distributed.ShardingSpec{whole}, shared), slices.Repeat([]*distributed.ShardingSpec{rows}, len(args)-shared))
+	results := append([]*distributed.ShardingSpec{whole}, slices.Repeat([]*distributed.ShardingSpec{rows}, values)...)
+	if *slot == nil {
 		exec, err := NewExec(e.s.backend, throwing(func(in []*Node) []*Node {
 			model.SetStore(in[0], e.s.store)
-			return e.plan.loopGraph(e.s.energy, e.s.kernel, in)
+			return build(in)
 		}))
 		if err != nil {
 			return nil, err
 		}
-		e.sharded = exec.AutoSharding(e.mesh).WithInputShardingSpecs(specs...).
-			WithOutputShardingSpecs(specs[2 : 3+values]...).SetSideParamsHook(e.feedWeights)
+		*slot = exec.AutoSharding(e.mesh).WithInputShardingSpecs(specs...).
+			WithOutputShardingSpecs(results...).SetSideParamsHook(e.feedWeights)
 	}
 	split := make([]any, len(args))
 	for i, arg := range args {
@@ -49,7 +49,7 @@ func (e *engine) shardedSteps(args []any, values int) ([]*tensors.Tensor, error)
 		split[i] = shards
 	}
 	defer e.releaseWeights()
-	shards, err := e.sharded.Call(split...)
+	shards, err := (*slot).Call(split...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (e *engine) shardedSteps(args []any, values int) ([]*tensors.Tensor, error)
 		for d := range parts {
 			parts[d] = shards[d*len(out)+i]
 		}
-		merged, err := dtensor.NewTensor(specs[2+i], parts)
+		merged, err := dtensor.NewTensor(results[i], parts)
 		if err != nil {
 			return nil, err
 		}

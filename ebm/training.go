@@ -216,15 +216,15 @@ func (t *training) flush() error {
 		return err
 	}
 	t.pace(group, len(rows), time.Since(began))
-	first := t.step
-	t.step += len(rows) // in the store they are done, whatever is found in one of them
-	taken := t.waiting
+	done, taken := t.step+len(rows), t.waiting
 	t.drop()
 	for i, v := range rows {
+		t.step++
 		t.row.add(v)
 		t.bar.add(v)
-		if d := t.doctor.look(first+i+1, v); d != nil {
+		if d := t.doctor.look(t.step, v); d != nil {
 			t.report.Diagnosis = d
+			t.step = done // so it is in the store, whatever was found before
 			return d
 		}
 		if taken[i].ends {

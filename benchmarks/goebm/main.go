@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,6 @@ type answer struct {
 	FirstMS *float64  `json:"first_ms"`
 	TimesMS []float64 `json:"times_ms"`
 	Check   []float64 `json:"check"`
-	Error   string    `json:"error,omitempty"`
 }
 
 // serve answers the runner until standard input closes.
@@ -121,20 +121,59 @@ func serve() error {
 	ready := map[string]*prepared{}
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
-		var row string
-		var repetitions int
-		if _, err := fmt.Sscan(in.Text(), &row, &repetitions); err != nil {
-			return fmt.Errorf("want a row and a number of repetitions, got %q: %w", in.Text(), err)
-		}
-		a := answer{Row: row}
-		if err := a.fill(b, ready, repetitions); err != nil {
-			a.Error = err.Error() // the runner shows it and goes on with the other rows
+		a, err := reply(b, ready, strings.Fields(in.Text()))
+		if err != nil {
+			return err
 		}
 		if err := out.Encode(a); err != nil {
 			return err
 		}
 	}
 	return in.Err()
+}
+
+// failure is the answer where something went wrong: the runner shows it and goes on with the other rows.
+type failure struct {
+	Row   string `json:"row"`
+	Error string `json:"error"`
+}
+
+// reply answers a request, "ROW REPETITIONS", "ESS_ROW REPETITIONS SEED FILE" or "judge ESS_ROW FILE"; an error ends the process.
+func reply(b compute.Backend, ready map[string]*prepared, words []string) (any, error) {
+	var a any
+	var row string
+	var err error
+	switch {
+	case len(words) == 3 && words[0] == "judge":
+		row = words[1]
+		a, err = essRows[row].judge(row, words[2])
+	case len(words) == 2 || len(words) == 4:
+		row = words[0]
+		repetitions, e := strconv.Atoi(words[1])
+		if e != nil {
+			return nil, e
+		}
+		if len(words) == 2 {
+			times := &answer{Row: row}
+			a, err = times, times.fill(b, ready, repetitions)
+			break
+		}
+		seed, e := strconv.ParseUint(words[2], 10, 64)
+		if e != nil {
+			return nil, e
+		}
+		w, ok := essRows[row]
+		if !ok {
+			return failure{row, "no such row"}, nil
+		}
+		a, err = w.draw(b, row, repetitions, seed, words[3])
+	default:
+		return nil, fmt.Errorf("%q is no request", words)
+	}
+	if err != nil {
+		return failure{row, err.Error()}, nil
+	}
+	return a, nil
 }
 
 func (a *answer) fill(b compute.Backend, ready map[string]*prepared, repetitions int) error {
@@ -172,7 +211,7 @@ func (a *answer) fill(b compute.Backend, ready map[string]*prepared, repetitions
 func timed(p *prepared) (float64, error) {
 	start := time.Now()
 	err := p.call()
-	return float64(time.Since(start).Nanoseconds()) / 1e6 / p.units, err
+	return milliseconds(start) / p.units, err
 }
 
 func prepare(b compute.Backend, w work) (*prepared, error) {

@@ -20,7 +20,9 @@ func TestRowsAreThoseOfPython(t *testing.T) {
 		t.Skip("no python3 to ask")
 	}
 	const ask = `import work
-for name, w in work.ROWS.items(): print(name, w.energy, w.sampler, w.chains, w.dim, w.steps, w.step_size)`
+for name, w in work.ROWS.items(): print(name, w.energy, w.sampler, w.chains, w.dim, w.steps, w.step_size)
+for name, w in work.ESS_ROWS.items(): print(name, w.kernel, w.leapfrog, w.target, w.narrowest, str(w.mass).lower(), w.draws)
+print("ess", work.ESS_CHAINS, work.ESS_DIM, work.ESS_WARM_UP, work.ESS_STEP_SIZE)`
 	command := exec.Command(python, "-c", ask)
 	command.Dir = ".."
 	out, err := command.Output()
@@ -28,12 +30,20 @@ for name, w in work.ROWS.items(): print(name, w.energy, w.sampler, w.chains, w.d
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(rows) {
-		t.Errorf("work.py has %d rows, this has %d", len(lines), len(rows))
+	if want := len(rows) + len(essRows) + 1; len(lines) != want {
+		t.Errorf("work.py has %d rows, this has %d", len(lines), want)
 	}
 	for _, line := range lines {
 		name, rest, _ := strings.Cut(line, " ")
-		if got := describe(rows[name]); got != rest {
+		got := ""
+		if w, ok := rows[name]; ok {
+			got = describe(w)
+		} else if w, ok := essRows[name]; ok {
+			got = fmt.Sprint(w.kernel, " ", w.leapfrog, " ", w.target, " ", w.narrowest, " ", w.mass, " ", w.draws)
+		} else if name == "ess" {
+			got = fmt.Sprint(essChains, " ", essDim, " ", essWarmUp, " ", essStepSize)
+		}
+		if got != rest {
 			t.Errorf("%s is %q here, %q in work.py", name, got, rest)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -93,6 +94,7 @@ func run(results, out string) error {
 	if err := json.Unmarshal(text, &entries); err != nil {
 		return fmt.Errorf("%s: %w", results, err)
 	}
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return e.VsTorchEBM == nil && e.VsJAX == nil }) // those of ESS are no times
 	if len(entries) == 0 {
 		return fmt.Errorf("%s has no entries", results)
 	}

@@ -28,7 +28,7 @@ type multiscale struct {
 }
 
 func (l multiscale) Loss(x *Node, _ *ebm.Rand, cond ...*Node) ebm.Terms {
-	return ebm.Terms{Loss: losses.MultiscaleGiven(l.MultiscaleDenoising, x, ConstAs(x, l.z), Const(x.Graph(), l.level), cond)}
+	return ebm.Terms{Loss: losses.MultiscaleGiven(l.MultiscaleDenoising, x, ConstAs(x, l.z), l.Ladder.Level(Const(x.Graph(), l.level), x.DType()), cond)}
 }
 
 // blurred is the energy of N(0, τ²I) data with noise of level σ added, times the first conditioning if there is one beside log σ.
@@ -49,14 +49,18 @@ func TestMultiscaleDenoisingAgainstTheFormula(t *testing.T) {
 	z := [][]float64{{.5, -.5}, {2, -1}, {0, 1}}
 	level, scale := []int32{2, 0, 1}, [][]float64{{1}, {.5}, {2}}
 	ladder := ebm.Ladder{Start: 2, End: .02, Levels: 3}
-	formula := func(weight func(sigma float64) float64) float64 {
+	formula := func(weight func(sigma float64) float64, heights float64) float64 {
 		sum := 0.0
 		for i := range x {
 			sigma := []float64{2, .2, .02}[level[i]]
+			variance, along := .25+sigma*sigma, -2.
 			for k := range x[i] {
-				grad := scale[i][0] * (x[i][k] + sigma*z[i][k]) / (.25 + sigma*sigma)
+				noisy := x[i][k] + sigma*z[i][k]
+				grad := scale[i][0] * noisy / variance
 				sum += weight(sigma) * (grad - z[i][k]/sigma) * (grad - z[i][k]/sigma) / 2 / 3
+				along += z[i][k]*z[i][k] - scale[i][0]*noisy*noisy*sigma*sigma/variance/variance
 			}
+			sum += weight(sigma) / sigma / sigma * heights / 2 * along * along / 2 / 3
 		}
 		return sum
 	}
@@ -66,18 +70,24 @@ func TestMultiscaleDenoisingAgainstTheFormula(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near(t, "λ = σ²", got, formula(func(sigma float64) float64 { return sigma * sigma }), 1e-12)
+		near(t, "λ = σ²", got, formula(func(sigma float64) float64 { return sigma * sigma }, 0), 1e-12)
 		base.Weight = func(sigma *Node) *Node { return MulScalar(sigma, 3) }
 		if got, _, err = value(b, model.NewStore(), multiscale{base, z, level}, x, scale); err != nil {
 			t.Fatal(err)
 		}
-		near(t, "λ = 3σ", got, formula(func(sigma float64) float64 { return 3 * sigma }), 1e-12)
+		near(t, "λ = 3σ", got, formula(func(sigma float64) float64 { return 3 * sigma }, 0), 1e-12)
+		base.Heights = .7
+		if got, _, err = value(b, model.NewStore(), multiscale{base, z, level}, x, scale); err != nil {
+			t.Fatal(err)
+		}
+		near(t, "heights", got, formula(func(sigma float64) float64 { return 3 * sigma }, .7), 1e-11)
+		base.Heights = 0
 		images := tensors.FromFlatDataAndDimensions([]float64{1, 2, -1, .5, .25, -2}, 3, 1, 2, 1)
 		base.Weight = nil
 		if got, _, err = value(b, model.NewStore(), multiscale{base, [][][][]float64{{{{.5}, {-.5}}}, {{{2}, {-1}}}, {{{0}, {1}}}}, level}, images, scale); err != nil {
 			t.Fatal(err)
 		}
-		near(t, "images", got, formula(func(sigma float64) float64 { return sigma * sigma }), 1e-12)
+		near(t, "images", got, formula(func(sigma float64) float64 { return sigma * sigma }, 0), 1e-12)
 	})
 }
 
@@ -122,6 +132,60 @@ func TestMultiscaleDenoisingIsLeastAtTheTrueEnergy(t *testing.T) {
 		for i, by := range []float64{.9, 1.1, -1} {
 			if got := tensors.ToScalar[float64](out[i+1]); !(got > least) {
 				t.Errorf("%g times the true energy has the loss %.4f, less than the true one's %.4f", by, got, least)
+			}
+		}
+	})
+}
+
+// Two clusters twenty standard deviations apart: an energy with the wrong heights at the low levels is as good as the true one by its
+// slopes, and not by its derivative along the levels.
+func TestHeightsAreSeenAlongTheLevels(t *testing.T) {
+	const n, tau = 20000, .2
+	ladder := ebm.Ladder{Start: 4, End: .05, Levels: 10}
+	energy := func(off float64) ebm.EnergyFunc {
+		return func(x *Node, cond ...*Node) *Node {
+			s, flat := Reshape(cond[0], n), Reshape(x, n)
+			variance := AddScalar(Exp(MulScalar(s, 2)), tau*tau)
+			cluster := func(at, log float64) *Node {
+				return AddScalar(Neg(Div(Square(AddScalar(flat, -at)), MulScalar(variance, 2))), log)
+			}
+			wrong := MulScalar(Sigmoid(MulScalar(AddScalar(s, 1), -4)), off) // where σ is below 1/e
+			a, b := cluster(-2, math.Log(.7)), Add(cluster(2, math.Log(.3)), wrong)
+			top := Max(a, b)
+			return Sub(MulScalar(Log(variance), .5), Add(top, Log(Add(Exp(Sub(a, top)), Exp(Sub(b, top))))))
+		}
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		exec, err := NewExec(b, func(step *Node) []*Node {
+			rng := ebm.NewRand(Const(step.Graph(), []uint32{1, 2}), step)
+			draw := rng.Fold()
+			right := LessThan(draw.Uniform(shapes.Make(dtypes.Float64, n, 1)), Const(step.Graph(), .3))
+			x := Add(MulScalar(draw.Normal(shapes.Make(dtypes.Float64, n, 1)), tau), AddScalar(MulScalar(ConvertDType(right, dtypes.Float64), 4), -2))
+			var out []*Node
+			for _, heights := range []float64{0, 1} {
+				for _, off := range []float64{0, 1, -1} {
+					l := losses.MultiscaleDenoising{Energy: energy(off), Ladder: ladder, Heights: heights}
+					out = append(out, l.Loss(x, rng.At(step)).Loss)
+				}
+			}
+			return out
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer exec.Finalize()
+		out, err := exec.Call(int32(0))
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		loss := make([]float64, len(out))
+		for i := range out {
+			loss[i] = tensors.ToScalar[float64](out[i])
+		}
+		for _, k := range []int{1, 2} {
+			slopes, levels := loss[k]-loss[0], loss[3+k]-loss[3]
+			if math.Abs(slopes) > 2e-3 || levels < .02 {
+				t.Errorf("wrong heights cost %.4f by the slopes, want next to nothing, and %.4f with the levels, want more", slopes, levels)
 			}
 		}
 	})

@@ -362,6 +362,7 @@ func TestGradientsOfTheWeights(t *testing.T) {
 			func(e ebm.Energy) ebm.Loss { return losses.SlicedScoreMatching{Energy: e, Directions: losses.Sphere} },
 			func(e ebm.Energy) ebm.Loss { return losses.DenoisingScoreMatching{Energy: e, Sigma: .5} },
 			func(e ebm.Energy) ebm.Loss { return losses.MultiscaleDenoising{Energy: e} },
+			func(e ebm.Energy) ebm.Loss { return losses.MultiscaleDenoising{Energy: e, Heights: .5} },
 		} {
 			store := model.NewStore()
 			loss := make(nn.MLP{Scope: store.Scope("/energy"), Widths: []int{3, 2}, Activation: activation.TypeTanh})
@@ -604,6 +605,7 @@ func TestScoreMatchingOutOfRange(t *testing.T) {
 			"DenoisingScoreMatching: Energy is nil":                                                   losses.DenoisingScoreMatching{},
 			"DenoisingScoreMatching: Sigma must be positive and finite, got -1":                       losses.DenoisingScoreMatching{Energy: e, Sigma: -1},
 			"DenoisingScoreMatching: Sigma must be positive and finite, got NaN":                      losses.DenoisingScoreMatching{Energy: e, Sigma: math.NaN()},
+			"MultiscaleDenoising: Heights must be finite and not negative, got -1":                    losses.MultiscaleDenoising{Energy: e, Heights: -1},
 			"MultiscaleDenoising: Energy is nil":                                                      losses.MultiscaleDenoising{},
 			"MultiscaleDenoising: Ladder: Start and End must be positive and finite, got -1 and 0.01": losses.MultiscaleDenoising{Energy: e, Ladder: ebm.Ladder{Start: -1}},
 		} {

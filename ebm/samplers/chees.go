@@ -174,7 +174,7 @@ func (k paths) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 	slope = Where(IsFinite(slope), slope, zero)
 
 	take := And(BroadcastToDims(ends, n), LessThan(u, accept))
-	a = a.update(accept, k.by.Target, ends)
+	a = a.update(accept, k.by.Target, gamma, ends)
 	square = Where(ends, Add(MulScalar(square, 0.95), MulScalar(Square(slope), 0.05)), square)
 	norm := Sqrt(Div(square, OneMinus(Exp(MulScalar(a.t, math.Log(0.95))))))
 	move := Where(And(ends, GreaterThan(norm, zero)), MulScalar(Div(slope, norm), k.by.Rate), zero)

@@ -111,6 +111,31 @@ func TestDualAveragingAcceptance(t *testing.T) {
 	})
 }
 
+// With γ = 0.2 the swings at the limit of stability die down, and the acceptance is the target's where 0.05 ends 0.07 above it.
+func TestDualAveragingGamma(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		for _, target := range targets {
+			if target.name != "ill-conditioned Gaussian" {
+				continue
+			}
+			hmc := target.hmc
+			hmc.Leapfrog = 3
+			off := map[float64]float64{}
+			for _, gamma := range []float64{0.05, 0.2} {
+				kernel := DualAveraging{Kernel: hmc, Target: 0.65, Steps: 300, Gamma: gamma}
+				out := sample(t, b, target.energy, kernel, ebm.Options{Chains: 400, Dim: target.dim, Steps: 100, BurnIn: 300, Seed: 1})
+				off[gamma] = out.Accept - 0.65
+			}
+			t.Logf("off by %v", off)
+			if math.Abs(off[0.2]) > 0.03 || off[0.05] < 0.05 {
+				t.Errorf("γ → acceptance less its target: %v, want 0.2 within 0.03, and 0.05 above that", off)
+			}
+			return
+		}
+		t.Error("the target is missing")
+	})
+}
+
 // frozen is dual averaging that has ended: at Init it has all its steps behind it, at a given step size.
 type frozen struct {
 	DualAveraging

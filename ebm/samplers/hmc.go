@@ -79,6 +79,7 @@ func (k HMC) transition(env ebm.Env, s ebm.State, z, u, h *Node) (ebm.State, ebm
 		steps = 10
 	}
 	x, energy, grad := s[0], s[1], s[2]
+	z, u = once(z), once(u)
 	newX, p, newEnergy, newGrad := Leapfrog(env.ValueGrad, mass, x, mass.Momentum(z), grad, h, steps)
 
 	// pᵀM⁻¹p at the start is zᵀz.
@@ -90,6 +91,14 @@ func (k HMC) transition(env ebm.Env, s ebm.State, z, u, h *Node) (ebm.State, ebm
 
 	energy = Where(take, newEnergy, energy)
 	return ebm.State{Where(take, newX, x), energy, Where(take, newGrad, grad)}, ebm.Info{Accept: accept, Energy: energy}
+}
+
+// once is x, for noise that is read in several places: XLA's fusions would each draw it anew. They do not where it ends in what counts as
+// an expensive operation, here a division by a 1 of which the compiler does not know that it is always 1.
+func once(x *Node) *Node {
+	one := ConstAsDType(x.Graph(), x.DType(), 1)
+	never := LessThan(x, ConstAsDType(x.Graph(), x.DType(), -1e30))
+	return Div(x, Where(never, ConstAsDType(x.Graph(), x.DType(), 2), one))
 }
 
 // sumEvent sums each row: [n, event...] → [n].

@@ -25,10 +25,10 @@ import (
 // diffusions, J. R. Stat. Soc. B 60 (1998), doi:10.1111/1467-9868.00123.
 type MALA struct {
 	StepSize ebm.Schedule // η > 0, default 0.1
-	Mass     Mass         // M, default the identity; best near the inverse of the target's covariance
+	Mass     Mass         // M, default the identity; best near the inverse of the target's covariance, as [WarmUp] with a Target of 0.574 makes it
 }
 
-var _ ebm.Kernel = MALA{}
+var _ Preconditioned = MALA{}
 
 // Init starts at x, [n, event...].
 func (k MALA) Init(env ebm.Env, x *Node) ebm.State {
@@ -46,6 +46,9 @@ func (k MALA) Step(env ebm.Env, s ebm.State) (ebm.State, ebm.Info) {
 
 // WithStepSize is the kernel with another η.
 func (k MALA) WithStepSize(s ebm.Schedule) ebm.Kernel { k.StepSize = s; return k }
+
+// WithMass is the kernel with another M.
+func (k MALA) WithMass(m Mass) Tunable { k.Mass = m; return k }
 
 // leap is the HMC that makes the same move.
 func (k MALA) leap() HMC { return HMC{Leapfrog: 1, Mass: k.Mass} }

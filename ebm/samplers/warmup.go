@@ -72,14 +72,14 @@ func (w WarmUp) Run(ctx context.Context, b compute.Backend, store *model.Store, 
 	first, slow, last := windows(o.Steps)
 	report := &WarmUpReport{}
 	o.Progress = inAll(o.Progress, o.Steps)
-	o.Steps = first
+	o.Steps, o.Thin, o.Trajectory = first, first, true // all windows keep draws, used or not, so that they run one graph
 	out, err := report.window(ctx, sampler, adapting, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	next := ebm.Options{Devices: o.Devices, Progress: o.Progress}
+	next := ebm.Options{Devices: o.Devices, Progress: o.Progress, Trajectory: true}
 	for _, steps := range slow {
-		next.Resume, next.Steps, next.Trajectory = out.Checkpoint, steps, true
+		next.Resume, next.Steps = out.Checkpoint, steps
 		next.Thin = thin(steps, out.X.Size())
 		if out, err = report.window(ctx, sampler, adapting, next); err != nil {
 			return nil, nil, err
@@ -92,7 +92,7 @@ func (w WarmUp) Run(ctx context.Context, b compute.Backend, store *model.Store, 
 			return nil, nil, err
 		}
 	}
-	next = ebm.Options{Resume: out.Checkpoint, Steps: last, Devices: o.Devices, Progress: o.Progress}
+	next.Resume, next.Steps, next.Thin = out.Checkpoint, last, last
 	if out, err = report.window(ctx, sampler, adapting, next); err != nil {
 		return nil, nil, err
 	}

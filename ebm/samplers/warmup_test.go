@@ -215,3 +215,29 @@ func TestWarmUpProgress(t *testing.T) {
 		}
 	})
 }
+
+// WarmUp tunes MALA too: on an ill-conditioned Gaussian the mass undoes the scales, and the acceptance is the target.
+func TestWarmUpMALA(t *testing.T) {
+	const chains, d = 400, 10
+	cov := make([][]float64, d)
+	for i := range cov {
+		cov[i] = make([]float64, d)
+		cov[i][i] = math.Pow(10, -float64(i)/3) // variances from 1 to 0.001
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		gaussian := ebm.Gaussian{Cov: cov}
+		kernel, report, err := WarmUp{Target: 0.574}.Run(t.Context(), b, nil, gaussian, MALA{}, ebm.Options{Chains: chains, Dim: d, Steps: 300, Seed: 1})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		for i, m := range report.Mass.(DiagonalMass) {
+			if limit := 5 * math.Sqrt(2.0/chains); math.Abs(m*cov[i][i]-1) > limit {
+				t.Errorf("mass %d is %g, want %g to %g of it", i, m, 1/cov[i][i], limit)
+			}
+		}
+		out := sample(t, b, gaussian, kernel, ebm.Options{Resume: report.Checkpoint, Steps: 100})
+		if math.Abs(out.Accept-0.574) > 0.05 {
+			t.Errorf("acceptance is %.3f, want 0.574 ± 0.05", out.Accept)
+		}
+	})
+}

@@ -74,6 +74,7 @@ func TestBadWrappers(t *testing.T) {
 			"DualAveraging: Target must be in (0, 1), got 1":                                     DualAveraging{Kernel: HMC{}, Target: 1},
 			"DualAveraging: Steps must be positive, got -5":                                      DualAveraging{Kernel: HMC{}, Steps: -5},
 			"DualAveraging: Start must be a finite number and positive, got -1":                  DualAveraging{Kernel: HMC{}, Start: -1},
+			"DualAveraging: Gamma must be a finite number and positive, got -1":                  DualAveraging{Kernel: HMC{}, Gamma: -1},
 			"DualAveraging: Kernel samplers.Langevin reports no acceptance":                      DualAveraging{Kernel: Langevin{}},
 			"HMC: Leapfrog must be at least 1":                                                   DualAveraging{Kernel: HMC{Leapfrog: -1}},
 			"ReplicaExchange: Kernel is nil":                                                     ReplicaExchange{},

@@ -1,11 +1,10 @@
-package main
+package table
 
 import (
 	"fmt"
 	"image/color"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -26,8 +25,8 @@ const (
 	dpi        = 144
 )
 
-// draw writes the table as a picture: a cell has the median over the seeds, and a colour for how many floors away the samples are.
-func (t *table) draw(path string) error {
+// Draw writes the table as a PNG picture: a cell has the worst of its seeds, and a colour for how many floors away the samples are.
+func (t *Table) Draw(to io.Writer) error {
 	width := nameWidth + cellWidth*vg.Length(len(sets)) + 2*margin
 	height := headHeight + cellHeight*vg.Length(len(methods)) + 2*margin
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi), vgimg.UseBackgroundColor(color.White))
@@ -45,7 +44,7 @@ func (t *table) draw(path string) error {
 	write(8.5, false, draw.XLeft, margin, top-vg.Points(24), ink,
 		"Large: sliced W2 of 5000 samples to held-out data; its colour, from green to red, is that over the distance of two true samples (1 to 20 and more).")
 	write(8.5, false, draw.XLeft, margin, top-vg.Points(36), ink,
-		"Below: mean squared error of log p in nats², modes hit, seconds of training. Medians over the seeds.")
+		"Below: mean squared error of log p in nats², modes hit, seconds of training (median). Where there are several seeds, the worst of them.")
 	for i, s := range sets {
 		x := margin + nameWidth + cellWidth*(vg.Length(i)+.5)
 		write(10, true, draw.XCenter, x, height-headHeight+vg.Points(16), ink, s.name)
@@ -65,30 +64,21 @@ func (t *table) draw(path string) error {
 			if len(cell.Seeds) > 0 {
 				fill, large, small = color.Gray{Y: 0xc8}, "diverged", fmt.Sprintf("%d of %d seeds", cell.diverged(), len(cell.Seeds))
 			}
-			if w2 := cell.median(func(r *score) *float64 { return &r.SlicedW2 }); w2 != nil {
-				shade, err := colors.At(min(max(math.Log(*w2/t.Floors[s.name].Mean), 0), math.Log(20)))
+			if all := cell.figures(func(r *Score) *float64 { return &r.SlicedW2 }); len(all) > 0 {
+				w2 := slices.Max(all)
+				shade, err := colors.At(min(max(math.Log(w2/t.Floors[s.name].Mean), 0), math.Log(20)))
 				if err != nil {
 					return err
 				}
-				fill, large, small = lighter(shade), fmt.Sprintf("%.3f", *w2), cell.details()
+				fill, large, small = lighter(shade), fmt.Sprintf("%.3f", w2), cell.details()
 			}
 			c.FillPolygon(fill, []vg.Point{{X: left, Y: low}, {X: right, Y: low}, {X: right, Y: high}, {X: left, Y: high}})
 			write(12, true, draw.XCenter, (left+right)/2, low+(high-low)*.66, ink, large)
 			write(7.5, false, draw.XCenter, (left+right)/2, low+(high-low)*.25, ink, small)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(file); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
+	_, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(to)
+	return err
 }
 
 // lighter mixes a colour with as much white, for text to be read on it.
@@ -99,44 +89,41 @@ func lighter(c color.Color) color.Color {
 }
 
 // details are the small figures of a cell.
-func (c *cell) details() string {
+func (c *Cell) details() string {
 	words := ""
-	if mse := c.median(func(r *score) *float64 { return r.MSE }); mse != nil {
-		words += fmt.Sprintf("MSE %.2g · ", *mse)
+	if mse := c.figures(func(r *Score) *float64 { return r.MSE }); len(mse) > 0 {
+		words += fmt.Sprintf("MSE %.2g · ", slices.Max(mse))
 	}
-	if hit := c.median(func(r *score) *float64 {
+	if hit := c.figures(func(r *Score) *float64 {
 		if r.Hit == nil {
 			return nil
 		}
 		h := float64(*r.Hit)
 		return &h
-	}); hit != nil {
-		words += fmt.Sprintf("%g modes · ", *hit)
+	}); len(hit) > 0 {
+		words += fmt.Sprintf("%g modes · ", slices.Min(hit))
 	}
-	words += fmt.Sprintf("%.0f s", *c.median(func(r *score) *float64 { return &r.Seconds }))
+	seconds := c.figures(func(r *Score) *float64 { return &r.Seconds })
+	slices.Sort(seconds)
+	words += fmt.Sprintf("%.0f s", seconds[len(seconds)/2])
 	if n := c.diverged(); n > 0 {
 		words += fmt.Sprintf(" · %d diverged", n)
 	}
 	return words
 }
 
-// median is that of a figure over the seeds that have it; nil where none has.
-func (c *cell) median(figure func(r *score) *float64) *float64 {
-	var values []float64
+// figures are those of the seeds that have them.
+func (c *Cell) figures(figure func(r *Score) *float64) (values []float64) {
 	for _, r := range c.Seeds {
 		if v := figure(r); r.Diverged == "" && v != nil {
 			values = append(values, *v)
 		}
 	}
-	if len(values) == 0 {
-		return nil
-	}
-	slices.Sort(values)
-	return &values[len(values)/2]
+	return values
 }
 
 // diverged is the number of seeds that training broke off with.
-func (c *cell) diverged() int {
+func (c *Cell) diverged() int {
 	n := 0
 	for _, r := range c.Seeds {
 		if r.Diverged != "" {

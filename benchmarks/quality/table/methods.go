@@ -1,4 +1,4 @@
-package main
+package table
 
 import (
 	"github.com/gomlx/gomlx/ml/model"
@@ -44,6 +44,7 @@ var methods = []method{
 	{name: "PT-CD", steps: 5000, clip: 1, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		k := langevin(s)
+		k.StepSize = ebm.Fixed(s.fine * s.fine / 4) // the hot chains go where it is steep
 		cd := losses.ParallelTemperingCD{Energy: e, Kernel: k, Steps: 10, Rungs: 4, MinBeta: .1, Buffer: 1024, Width: s.unit}
 		return losses.Penalised{Of: cd, Energy: e, Penalties: []losses.Penalty{losses.EnergyL2{Weight: .001}}}, e
 	}},
@@ -66,6 +67,10 @@ var methods = []method{
 		l := ladder(s)
 		return samplers.AnnealedLangevin{Ladder: l, StepSize: ebm.Fixed(l.End * l.End / 4)}, l.Levels * l.Steps, l.Start
 	}},
+	{name: "DSM + heights", steps: 8000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
+		e := ebm.Preconditioned{Of: n.energy(), Std: s.unit}
+		return losses.MultiscaleDenoising{Energy: e, Ladder: ladder(s), Heights: .1}, ebm.AtNoise{Of: e, Sigma: ladder(s).End}
+	}},
 	{name: "ED", steps: 5000, build: func(n network, s set) (ebm.Loss, ebm.Energy) {
 		e := n.energy()
 		return losses.EnergyDiscrepancy{Energy: e, Time: s.unit * s.unit / 4}, e
@@ -78,7 +83,7 @@ var methods = []method{
 		f := n.field()
 		return losses.EquilibriumMatching{Field: f}, ebm.ImplicitEnergy{Of: f}
 	}, chains: func(set) (ebm.Kernel, int, float64) {
-		return samplers.StopAt{Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.02)}, GradientNorm: 1}, 500, 1
+		return samplers.GradientDescent{StepSize: ebm.Fixed(.01)}, 30, 1 // time 0.3: ∫ dt/c(t) from noise to t = 0.973
 	}, noDensity: true},
 }
 

@@ -1,4 +1,4 @@
-package main
+package table
 
 import (
 	"math"
@@ -24,7 +24,7 @@ type set struct {
 	deep  bool    // train the larger network for longer
 
 	generate   func(n int, seed uint64) (*datasets.Data, error) // independent points
-	logDensity func(x, y float64) float64                       // nil where it is not known
+	logDensity func(x, y float64) float64
 	modes      *metrics.Modes
 }
 
@@ -45,7 +45,7 @@ var sets = []set{
 		generate: func(n int, seed uint64) (*datasets.Data, error) {
 			return datasets.Checkerboard{N: n, Seed: seed}.Generate()
 		}},
-	{name: "pinwheel", unit: 1, fine: .1, reach: 3.5,
+	{name: "pinwheel", unit: 1, fine: .1, reach: 3.5, logDensity: blurred(arms, .05, .05),
 		generate: func(n int, seed uint64) (*datasets.Data, error) {
 			return datasets.Pinwheel{N: n, Seed: seed, IID: true}.Generate()
 		}},
@@ -71,53 +71,77 @@ func (s set) logDensities(x []float32) []float64 {
 	return out
 }
 
-// blurred is the log-density of points that lie on any of the given ones with the same probability, plus normal noise of the given
-// standard deviations: a mixture, or a curve or an area by quadrature.
-func blurred(points func() [][2]float64, stdX, stdY float64) func(x, y float64) float64 {
-	at := sync.OnceValue(points)
+// node is a point that a distribution gives some weight.
+type node struct{ x, y, weight float64 }
+
+// blurred is the log-density of points that lie on the given ones with probabilities in proportion to their weights, plus normal noise
+// of the given standard deviations: a mixture, or a curve or an area by quadrature.
+func blurred(nodes func() []node, stdX, stdY float64) func(x, y float64) float64 {
+	at := sync.OnceValue(nodes)
+	total := sync.OnceValue(func() (sum float64) {
+		for _, c := range at() {
+			sum += c.weight
+		}
+		return sum
+	})
 	return func(x, y float64) float64 {
+		distance2 := func(c node) float64 {
+			dx, dy := (x-c.x)/stdX, (y-c.y)/stdY
+			return dx*dx + dy*dy
+		}
 		nearest := math.Inf(1)
 		for _, c := range at() {
-			nearest = min(nearest, distance2(x, y, c, stdX, stdY))
+			nearest = min(nearest, distance2(c))
 		}
 		sum := 0.0
 		for _, c := range at() {
-			if d := distance2(x, y, c, stdX, stdY) - nearest; d < 80 {
-				sum += math.Exp(-d / 2)
+			if d := distance2(c) - nearest; d < 80 {
+				sum += c.weight * math.Exp(-d/2)
 			}
 		}
-		return math.Log(sum/float64(len(at()))) - nearest/2 - math.Log(2*math.Pi*stdX*stdY)
+		return math.Log(sum/total()) - nearest/2 - math.Log(2*math.Pi*stdX*stdY)
 	}
 }
 
-// distance2 is the squared distance in standard deviations.
-func distance2(x, y float64, c [2]float64, stdX, stdY float64) float64 {
-	dx, dy := (x-c[0])/stdX, (y-c[1])/stdY
-	return dx*dx + dy*dy
-}
-
-func moons() (points [][2]float64) {
+func moons() (nodes []node) {
 	const n = 1000
 	for i := range n {
 		sin, cos := math.Sincos(math.Pi * (float64(i) + .5) / n)
-		points = append(points, [2]float64{cos, sin}, [2]float64{1 - cos, .5 - sin})
+		nodes = append(nodes, node{cos, sin, 1}, node{1 - cos, .5 - sin, 1})
 	}
-	return points
+	return nodes
 }
 
-func ring() (points [][2]float64) {
+func ring() (nodes []node) {
 	for i := range 8 {
 		sin, cos := math.Sincos(math.Pi * float64(i) / 4)
-		points = append(points, [2]float64{2 * cos, 2 * sin})
+		nodes = append(nodes, node{2 * cos, 2 * sin, 1})
 	}
-	return points
+	return nodes
 }
 
-func grid() (points [][2]float64) {
+func grid() (nodes []node) {
 	for i := range 25 {
-		points = append(points, [2]float64{2 * float64(i/5-2) / 1.414, 2 * float64(i%5-2) / 1.414})
+		nodes = append(nodes, node{2 * float64(i/5-2) / 1.414, 2 * float64(i%5-2) / 1.414, 1})
 	}
-	return points
+	return nodes
+}
+
+// arms are those of the pinwheel before noise: t in [0, 1] has density 2t, the angle's spread is normal. Neighbours are at most a
+// standard deviation of the noise apart.
+func arms() (nodes []node) {
+	const turns, angles = 250, 20
+	for arm := range 5 {
+		for i := range turns {
+			t := (float64(i) + .5) / turns
+			for j := -angles; j <= angles; j++ {
+				z := 5 * float64(j) / angles
+				sin, cos := math.Sincos(2*math.Pi*float64(arm)/5 + 5*t + .1*z)
+				nodes = append(nodes, node{2 * t * cos, 2 * t * sin, t * math.Exp(-z*z/2)})
+			}
+		}
+	}
+	return nodes
 }
 
 // board is log p of the checkerboard, minus infinity off the dark squares.
@@ -158,20 +182,17 @@ func rollMoments() (mean, std [2]float64) {
 	return mean, std
 }
 
-func roll() [][2]float64 {
-	points := curve(3000)
-	for i, p := range points {
-		for j := range p {
-			points[i][j] = (p[j] - rollMean[j]) / (2 * rollStd[j])
-		}
+func roll() (nodes []node) {
+	for _, p := range curve(3000) {
+		nodes = append(nodes, node{(p[0] - rollMean[0]) / (2 * rollStd[0]), (p[1] - rollMean[1]) / (2 * rollStd[1]), 1})
 	}
-	return points
+	return nodes
 }
 
-func modesOf(points func() [][2]float64, std float64) *metrics.Modes {
+func modesOf(centres func() []node, std float64) *metrics.Modes {
 	m := &metrics.Modes{Std: std}
-	for _, p := range points() {
-		m.Centres = append(m.Centres, float32(p[0]), float32(p[1]))
+	for _, c := range centres() {
+		m.Centres = append(m.Centres, float32(c.x), float32(c.y))
 	}
 	return m
 }

@@ -1,4 +1,4 @@
-package main
+package table
 
 import (
 	"context"
@@ -105,8 +105,8 @@ func run(ctx context.Context, b compute.Backend, store *model.Store, e ebm.Energ
 	return tensors.CopyFlatData[float32](out.X)
 }
 
-// score is what is measured of one trained energy.
-type score struct {
+// Score is what is measured of one trained energy.
+type Score struct {
 	Diverged   string   `json:"diverged,omitempty"` // what the doctor said; nothing was measured then
 	SlicedW2   float64  `json:"sliced_w2"`
 	MSE        *float64 `json:"mse_log_density,omitempty"` // nats², at held-out points; none where the energy's density is not what was trained
@@ -118,7 +118,7 @@ type score struct {
 }
 
 // judge fills in the figures of samples.
-func (r *score) judge(s set, held *datasets.Data, samples []float32) error {
+func (r *Score) judge(s set, held *datasets.Data, samples []float32) error {
 	var err error
 	if r.SlicedW2, err = (metrics.SlicedWasserstein{}).Between(samples, held.X, 2); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (r *score) judge(s set, held *datasets.Data, samples []float32) error {
 }
 
 // judgeDensity fills in the error of the log-density at held-out points.
-func (r *score) judgeDensity(b compute.Backend, store *model.Store, e ebm.Energy, s set, held *datasets.Data, d *density) error {
+func (r *Score) judgeDensity(b compute.Backend, store *model.Store, e ebm.Energy, s set, held *datasets.Data, d *density) error {
 	x, err := held.Tensor(dtypes.Float32)
 	if err != nil {
 		return err
