@@ -9,7 +9,8 @@ import (
 )
 
 // Doctor watches training and stops it when it diverges, with an error that says what happened and what to change.
-// Its zero value is on.
+// Its zero value is on. It looks at every step, but where up to 32 steps are one call (see [Train]) the store is left as after the last of
+// them, and how many they are depends on the time they take: with Rollback what is left is the same each time.
 type Doctor struct {
 	Off       bool
 	Rollback  bool    // put the store back to the last good state; else it is left as it is
