@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goebm/goebm/ebm/internal/host"
+
 	"github.com/gomlx/compute/distributed"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -289,7 +291,7 @@ func (e *engine) summary(x *tensors.Tensor, cond []*tensors.Tensor) (mean, varia
 	defer release(out)
 	var values [3][]float64
 	for i := range values {
-		if values[i], err = floats(out[i]); err != nil {
+		if values[i], err = host.Floats(out[i]); err != nil {
 			return
 		}
 	}

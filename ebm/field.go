@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -88,6 +89,6 @@ func FieldOnHost(b compute.Backend, store *model.Store, f Field, d int, t float6
 		if err != nil {
 			return nil, err
 		}
-		return floats(out)
+		return host.Floats(out)
 	}
 }

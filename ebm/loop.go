@@ -114,22 +114,43 @@ func (p *plan) ended(s State) *Node {
 	return ReduceLogicalAnd(stopped)
 }
 
-// loopGraph builds steps first, …, last−1 as one While, alone in its graph. On XLA a body captures nothing, so the
-// weights go through the loop as state, and the energy's variables are bound to them while the body is built.
+// loopGraph builds steps first, …, last−1 as one While, alone in its graph.
 // inputs: first, last, then the carry. Outputs: the step after the last one taken, accept and the state.
 //
 // With a buffer for positions, [n, rows, event...], two more inputs come after last: the step with which the buffer's first row begins,
 // and how many steps a row is worth; the buffer, filled, is the second of the outputs.
 func (p *plan) loopGraph(e Energy, k Kernel, buffer *Node, inputs []*Node) []*Node {
-	g := inputs[0].Graph()
-	all := append([]*Node{}, inputs...)
 	head := 2 // what stands before the carry
 	if buffer != nil {
 		head = 5
-		all = slices.Insert(all, 4, buffer)
-		inputs = all
+		inputs = slices.Insert(slices.Clone(inputs), 4, buffer)
 	}
-	for _, v := range p.weights {
+	results := loop(p.weights, inputs, func(ps []*Node) []*Node {
+		next := p.step(e, k, p.unpack(ps[head:]), ps[0])
+		step, last := AddScalar(ps[0], 1), ps[1]
+		if p.stopper != nil { // the condition may hold no reducer and no constant, so the body tells it that the end has come
+			last = Where(p.ended(next.state), step, last)
+		}
+		out := []*Node{step, last}
+		if buffer != nil {
+			out = append(out, ps[2], ps[3], writeRow(ps[4], next.state[0], ps[0], ps[2], ps[3]))
+		}
+		return append(out, next.pack()...)
+	})
+	out := []*Node{results[0]}
+	if buffer != nil {
+		out = append(out, results[4])
+	}
+	return append(out, results[head+1:head+2+len(p.state)]...)
+}
+
+// loop builds a While, alone in its graph, that takes values to the next as long as the first is below the second. On XLA a body
+// captures nothing, so variables go through the loop behind the values. While the body is built they are bound to the loop's state,
+// and what it makes of them is what they are after the loop.
+func loop(vars []*model.Variable, values []*Node, body func(values []*Node) []*Node) []*Node {
+	g, n := values[0].Graph(), len(values)
+	all := slices.Clone(values)
+	for _, v := range vars {
 		all = append(all, v.NodeValue(g))
 	}
 	parameters := func(g *Graph) []*Node {
@@ -139,34 +160,33 @@ func (p *plan) loopGraph(e Energy, k Kernel, buffer *Node, inputs []*Node) []*No
 		}
 		return ps
 	}
-	cond := NewClosure(g, func(g *Graph) []*Node {
+	again := NewClosure(g, func(g *Graph) []*Node {
 		ps := parameters(g)
 		return []*Node{LessThan(ps[0], ps[1])}
 	})
-	body := NewClosure(g, func(g *Graph) []*Node {
+	changed := make([]bool, len(vars))
+	once := NewClosure(g, func(g *Graph) []*Node {
 		ps := parameters(g)
-		for i, v := range p.weights {
+		for i, v := range vars {
 			outer := v.NodeValue(g)
-			v.SetNodeValue(ps[len(inputs)+i])
+			v.SetNodeValue(ps[n+i])
 			defer v.SetNodeValue(outer)
 		}
-		next := p.step(e, k, p.unpack(ps[head:len(inputs)]), ps[0])
-		step, last := AddScalar(ps[0], 1), ps[1]
-		if p.stopper != nil { // the condition may hold no reducer and no constant, so the body tells it that the end has come
-			last = Where(p.ended(next.state), step, last)
+		out := body(ps[:n:n])
+		for i, v := range vars {
+			next := v.NodeValue(g)
+			changed[i] = next != ps[n+i]
+			out = append(out, next)
 		}
-		out := []*Node{step, last}
-		if buffer != nil {
-			out = append(out, ps[2], ps[3], writeRow(ps[4], next.state[0], ps[0], ps[2], ps[3]))
-		}
-		return append(append(out, next.pack()...), ps[len(inputs):]...)
+		return out
 	})
-	results := While(cond, body, all...)
-	out := []*Node{results[0]}
-	if buffer != nil {
-		out = append(out, results[4])
+	results := While(again, once, all...)
+	for i, v := range vars {
+		if changed[i] {
+			v.SetNodeValue(results[n+i])
+		}
 	}
-	return append(out, results[head+1:head+2+len(p.state)]...)
+	return results[:n]
 }
 
 // chunkGraph builds n steps in line, for backends whose While can't hold a gradient.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/goebm/goebm/ebm/internal/host"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -221,7 +223,7 @@ func checkRows(name string, t *tensors.Tensor) error {
 	if t.Rank() < 2 || t.Size() == 0 {
 		return errors.Errorf("ebm: %s must be [rows, event...] with at least one row, got %s", name, t.Shape())
 	}
-	values, err := floats(t)
+	values, err := host.Floats(t)
 	if err != nil {
 		return errors.WithMessagef(err, "ebm: reading %s", name)
 	}
@@ -232,20 +234,6 @@ func checkRows(name string, t *tensors.Tensor) error {
 		}
 	}
 	return nil
-}
-
-// floats copies a floating-point tensor to the host.
-func floats(t *tensors.Tensor) ([]float64, error) {
-	if t.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](t)
-	}
-	out := make([]float64, t.Size())
-	err := tensors.ConstFlatData(t, func(flat []float32) {
-		for i, v := range flat {
-			out[i] = float64(v)
-		}
-	})
-	return out, err
 }
 
 func shapeOf(t *tensors.Tensor) string {

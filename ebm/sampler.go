@@ -5,6 +5,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/goebm/goebm/ebm/internal/host"
+
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -412,7 +414,7 @@ func pickRows(data *tensors.Tensor, n int, key []uint32) (*tensors.Tensor, error
 const startStep = math.MaxUint32
 
 func meanOf(t *tensors.Tensor) (float64, error) {
-	values, err := floats(t)
+	values, err := host.Floats(t)
 	sum := 0.0
 	for _, v := range values {
 		sum += v
@@ -429,7 +431,7 @@ func Evaluate(b compute.Backend, store *model.Store, e Energy, x *tensors.Tensor
 	if err != nil {
 		return nil, err
 	}
-	return floats(value)
+	return host.Floats(value)
 }
 
 // evaluate computes what fn builds of points x and their conditioning; name is that of the function the user called.

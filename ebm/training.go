@@ -15,26 +15,26 @@ import (
 // training is one call of Train under way.
 type training struct {
 	TrainOptions
-	backend   compute.Backend
-	store     *model.Store
-	loss      Loss
-	data      train.Dataset
-	seeker    Seeker // nil where the data can't seek
-	guard     *guarded
-	waiting   []waiting           // batches of the next group
-	group     int                 // how many make one
-	groupings map[string]*grouped // by the batches' shapes
-	step      int                 // training steps done
-	last      int                 // to be done; 0 where only Epochs are known
-	report    *TrainReport
-	began     time.Time
-	row       window // since the last row of history
-	bar       window // since the last progress call
-	barTime   time.Time
-	doctor    *watch
-	saved     int // the step of the last checkpoint
-	beganAt   int
-	epoch     int // passes over the data begun in this call
+	backend compute.Backend
+	store   *model.Store
+	loss    Loss
+	data    train.Dataset
+	seeker  Seeker // nil where the data can't seek
+	guard   *guarded
+	waiting []waiting // batches of the next group
+	group   *group    // of their shapes
+	groups  []*group
+	step    int // training steps done
+	last    int // to be done; 0 where only Epochs are known
+	report  *TrainReport
+	began   time.Time
+	row     window // since the last row of history
+	bar     window // since the last progress call
+	barTime time.Time
+	doctor  *watch
+	saved   int // the step of the last checkpoint
+	beganAt int
+	epoch   int // passes over the data begun in this call
 }
 
 // waiting is a batch whose step is still to be taken.
@@ -45,7 +45,7 @@ type waiting struct {
 
 // newTraining loads what was saved.
 func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Dataset, o TrainOptions) (*training, error) {
-	t := &training{TrainOptions: o, backend: b, store: store, loss: loss, data: data, group: 1, groupings: map[string]*grouped{},
+	t := &training{TrainOptions: o, backend: b, store: store, loss: loss, data: data,
 		report: &TrainReport{}, began: time.Now(), barTime: time.Now()}
 	t.seeker, _ = data.(Seeker)
 	if t.LearningRate == 0 {
@@ -88,7 +88,7 @@ func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Da
 
 func (t *training) finalize() {
 	t.drop()
-	for _, g := range t.groupings {
+	for _, g := range t.groups {
 		g.noise.close()
 		g.exec.Finalize()
 	}
@@ -161,13 +161,17 @@ func (t *training) take(ctx context.Context, batch train.Batch) error {
 	if len(next.inputs) == 0 {
 		return errors.Errorf("ebm: Train: a batch of the data %q has no inputs", t.data.Name())
 	}
-	if len(t.waiting) > 0 && !sameShapes(next.inputs, t.waiting[0].inputs) {
+	if t.group == nil || !t.group.takes(next.inputs) {
 		if err := t.flush(); err != nil {
+			return err
+		}
+		var err error
+		if t.group, err = t.groupOf(next.inputs); err != nil {
 			return err
 		}
 	}
 	t.waiting = append(t.waiting, next)
-	if len(t.waiting) >= t.group || t.pauses(t.due()) {
+	if len(t.waiting) >= t.group.pace || t.pauses(t.due()) {
 		return t.flush()
 	}
 	return nil
@@ -206,16 +210,12 @@ func (t *training) flush() error {
 	if len(t.waiting) == 0 {
 		return nil
 	}
-	group, err := t.grouping(t.waiting[0].inputs)
-	if err != nil {
-		return err
-	}
 	began := time.Now()
-	rows, err := t.steps(group)
+	rows, err := t.steps(t.group)
 	if err != nil {
 		return err
 	}
-	t.pace(group, len(rows), time.Since(began))
+	t.group.keepPace(len(rows), time.Since(began))
 	done, taken := t.step+len(rows), t.waiting
 	t.drop()
 	for i, v := range rows {

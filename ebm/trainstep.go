@@ -1,8 +1,8 @@
 package ebm
 
 import (
-	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
@@ -19,25 +19,28 @@ const (
 	groupBytes = 64 << 20              // of a call's batches
 )
 
-// grouped is how steps on batches of one shape are taken.
-type grouped struct {
-	exec  *model.Exec
-	size  int   // steps that a call may take; 0 where the graph is that of one step and not a loop
-	noise *feed // what the host draws for that step
+// group is how steps on batches of the same shapes are taken, some in one call.
+type group struct {
+	shapes []shapes.Shape // of a batch
+	exec   *model.Exec
+	size   int   // steps that a call may take; 0 where the graph is that of one step and not a loop
+	pace   int   // steps in the next call
+	noise  *feed // what the host draws for the one step
 }
 
-// grouping finds or makes what takes the steps on batches of these shapes.
-func (t *training) grouping(inputs []*tensors.Tensor) (*grouped, error) {
+// groupOf finds or makes the group of a batch.
+func (t *training) groupOf(inputs []*tensors.Tensor) (*group, error) {
+	for _, g := range t.groups {
+		if g.takes(inputs) {
+			return g, nil
+		}
+	}
 	var in []shapes.Shape
 	for _, x := range inputs {
 		in = append(in, x.Shape())
 	}
-	id := fmt.Sprint(in)
-	if g, ok := t.groupings[id]; ok {
-		return g, nil
-	}
 	vars, draws, loops := t.trace(in)
-	g := &grouped{noise: &feed{backend: t.backend, key: t.key(), draws: draws, step: t.step, end: math.MaxInt, batch: 1}}
+	g := &group{shapes: in, pace: 1, noise: t.feed(draws, nil)}
 	build := func(in []*Node) []*Node {
 		var source *noise
 		if batch := len(in) - len(draws); len(draws) > 0 {
@@ -58,8 +61,18 @@ func (t *training) grouping(inputs []*tensors.Tensor) (*grouped, error) {
 	if g.exec, err = model.NewExec(t.backend, t.store, func(_ *model.Scope, in []*Node) []*Node { return build(in) }); err != nil {
 		return nil, err
 	}
-	t.groupings[id] = g
+	t.groups = append(t.groups, g)
 	return g, nil
+}
+
+// takes tells whether a batch has the group's shapes.
+func (g *group) takes(inputs []*tensors.Tensor) bool {
+	return slices.EqualFunc(g.shapes, inputs, func(shape shapes.Shape, x *tensors.Tensor) bool { return shape.Equal(x.Shape()) })
+}
+
+// feed draws the noise of a step after another, from the one to be taken on.
+func (t *training) feed(draws []hostDraw, spare [][]*tensors.Tensor) *feed {
+	return &feed{backend: t.backend, key: t.key(), draws: draws, step: t.step, end: math.MaxInt, batch: 1, spare: spare}
 }
 
 // trace builds a step into a graph that is thrown away. It finds the variables that the step reads or writes, what it draws where the
@@ -79,16 +92,10 @@ func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, draws []hos
 			vars = append(vars, v)
 		}
 	}
-	if t.backend.Name() != "xla" {
-		return vars, source.found(), false
-	}
-	for _, node := range g.Nodes() {
-		switch node.Type() {
-		case NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall: // closures do not nest in GoMLX
-			return vars, source.found(), false
-		}
-	}
-	return vars, nil, true
+	nests := slices.ContainsFunc(g.Nodes(), func(node *Node) bool { // closures do not nest in GoMLX
+		return slices.Contains([]NodeType{NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall}, node.Type())
+	})
+	return vars, source.found(), t.backend.Name() == "xla" && !nests
 }
 
 // stepGraph builds one training step: the loss, the optimizer's update of the weights, and that of their averages. It returns
@@ -118,78 +125,41 @@ func (t *training) keyVar() *model.Variable {
 
 func (t *training) key() [2]uint32 { return [2]uint32{uint32(t.Seed), uint32(t.Seed >> 32)} }
 
-// loopGraph takes one step after another in a While, alone in its graph; as in plan.loopGraph a body captures nothing, so that
-// batches and variables go through it. inputs: how many steps to take, then a group of batches, [size, n, ...] each.
+// loopGraph takes one step after another in one loop. inputs: how many steps to take, then a group of batches, [size, n, ...] each.
 // The output are the steps' figures, [size, figures].
 func (t *training) loopGraph(vars []*model.Variable, inputs []*Node) *Node {
 	g := inputs[0].Graph()
-	size := inputs[1].Shape().Dimensions[0]
-	rows := tensors.FromShape(shapes.Make(dtypes.Float32, size, numFigures))
-	all := append([]*Node{Const(g, int32(0)), inputs[0], ConstTensor(g, rows)}, inputs[1:]...)
-	first := len(all) // of the variables
-	for _, v := range vars {
-		all = append(all, v.NodeValue(g))
-	}
-	parameters := func(g *Graph) []*Node {
-		ps := make([]*Node, len(all))
-		for i, node := range all {
-			ps[i] = Parameter(g, "", node.Shape())
-		}
-		return ps
-	}
-	cond := NewClosure(g, func(g *Graph) []*Node {
-		ps := parameters(g)
-		return []*Node{LessThan(ps[0], ps[1])}
-	})
-	changed := make([]bool, len(vars))
-	body := NewClosure(g, func(g *Graph) []*Node {
-		ps := parameters(g)
-		for i, v := range vars {
-			outer := v.NodeValue(g)
-			v.SetNodeValue(ps[first+i])
-			defer v.SetNodeValue(outer)
-		}
+	rows := tensors.FromShape(shapes.Make(dtypes.Float32, inputs[1].Shape().Dimensions[0], numFigures))
+	values := append([]*Node{Const(g, int32(0)), inputs[0], ConstTensor(g, rows)}, inputs[1:]...)
+	return loop(vars, values, func(ps []*Node) []*Node {
 		at := func(rank int) []*Node {
 			out := []*Node{ps[0]}
 			for range rank - 1 {
-				out = append(out, Const(g, int32(0)))
+				out = append(out, Const(ps[0].Graph(), int32(0)))
 			}
 			return out
 		}
 		var batch []*Node
-		for _, x := range ps[3:first] {
+		for _, x := range ps[3:] {
 			dims := x.Shape().Dimensions
 			batch = append(batch, Reshape(DynamicSlice(x, at(len(dims)), append([]int{1}, dims[1:]...)), dims[1:]...))
 		}
 		row := t.stepGraph(batch, nil)
-		out := append([]*Node{AddScalar(ps[0], 1), ps[1], DynamicUpdateSlice(ps[2], Reshape(row, 1, numFigures), at(2))}, ps[3:first]...)
-		for i, v := range vars {
-			next := v.NodeValue(g)
-			changed[i] = next != ps[first+i]
-			out = append(out, next)
-		}
-		return out
-	})
-	results := While(cond, body, all...)
-	for i, v := range vars {
-		if changed[i] {
-			v.SetNodeValue(results[first+i])
-		}
-	}
-	return results[2]
+		return append([]*Node{AddScalar(ps[0], 1), ps[1], DynamicUpdateSlice(ps[2], Reshape(row, 1, numFigures), at(2))}, ps[3:]...)
+	})[2]
 }
 
 // steps takes a step for each of the batches that wait, and gives each one's figures.
-func (t *training) steps(group *grouped) (rows [][]float32, err error) {
-	if group.size == 0 { // the group is of one
-		if len(group.noise.draws) > 0 && group.noise.next() != t.step { // there were steps on batches of other shapes
-			group.noise = &feed{backend: t.backend, key: t.key(), draws: group.noise.draws, step: t.step, end: math.MaxInt, batch: 1, spare: group.noise.close()}
+func (t *training) steps(g *group) (rows [][]float32, err error) {
+	if g.size == 0 {
+		if len(g.noise.draws) > 0 && g.noise.next() != t.step { // there were steps on batches of other shapes
+			g.noise = t.feed(g.noise.draws, g.noise.close())
 		}
-		drawn, err := group.noise.take(1)
+		drawn, err := g.noise.take(1)
 		if err != nil {
 			return nil, err
 		}
-		out, err := group.exec.Call(arguments(nil, t.waiting[0].inputs, drawn)...)
+		out, err := g.exec.Call(arguments(nil, t.waiting[0].inputs, drawn)...)
 		if err != nil {
 			return nil, err
 		}
@@ -200,11 +170,11 @@ func (t *training) steps(group *grouped) (rows [][]float32, err error) {
 	stacks := make([]*tensors.Tensor, len(t.waiting[0].inputs))
 	defer release(stacks)
 	for i := range stacks {
-		if stacks[i], err = t.stack(i, group.size); err != nil {
+		if stacks[i], err = t.stack(i, g.size); err != nil {
 			return nil, err
 		}
 	}
-	out, err := group.exec.Call(arguments([]any{int32(len(t.waiting))}, stacks)...)
+	out, err := g.exec.Call(arguments([]any{int32(len(t.waiting))}, stacks)...)
 	if err != nil {
 		return nil, err
 	}
@@ -234,24 +204,12 @@ func (t *training) stack(i, size int) (*tensors.Tensor, error) {
 	return out, err
 }
 
-// pace chooses the size of the next group by the time that one of n steps took. It changes nothing but when figures are seen.
-func (t *training) pace(group *grouped, n int, took time.Duration) {
-	if n == t.group && took < groupTime/2 {
-		t.group *= 2
+// keepPace chooses how many steps the next call takes, by the time that n took. It changes nothing but when figures are seen.
+func (g *group) keepPace(n int, took time.Duration) {
+	if n == g.pace && took < groupTime/2 {
+		g.pace *= 2
 	} else if took > groupTime {
-		t.group /= 2
+		g.pace /= 2
 	}
-	t.group = max(1, min(t.group, group.size))
-}
-
-func sameShapes(a, b []*tensors.Tensor) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !a[i].Shape().Equal(b[i].Shape()) {
-			return false
-		}
-	}
-	return true
+	g.pace = max(1, min(g.pace, g.size))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 )
 
 // Paired is data with noise joined to each batch by a coupling, for losses.FlowMatching with Paired set:
@@ -241,7 +242,7 @@ func (u *upcoming) add(c Coupling, source func([]float64, int, *rand.Rand), rng 
 		for i, v := range pairs.X1 {
 			wide[i] = float64(v)
 		}
-		u.batch.Inputs[0] = tensorOf(wide, shape.DType, shape.Dimensions...)
+		u.batch.Inputs[0] = host.Tensor(shape.DType, wide, shape.Dimensions...)
 	}
 	if err := moveRows(u.batch.Inputs, pairs.I1); err != nil {
 		return err
@@ -260,7 +261,7 @@ func (u *upcoming) add(c Coupling, source func([]float64, int, *rand.Rand), rng 
 			weights[i] = 1
 		}
 	}
-	inputs := []*tensors.Tensor{u.batch.Inputs[0], tensorOf(moved, shape.DType, shape.Dimensions...), tensorOf(weights, shape.DType, n)}
+	inputs := []*tensors.Tensor{u.batch.Inputs[0], host.Tensor(shape.DType, moved, shape.Dimensions...), host.Tensor(shape.DType, weights, n)}
 	u.batch.Inputs = append(inputs, u.batch.Inputs[1:]...)
 	return nil
 }
@@ -355,16 +356,6 @@ func convert[T, F float32 | float64 | int32 | int64 | uint8](out []T, in []F) {
 	for i, v := range in {
 		out[i] = T(v)
 	}
-}
-
-// tensorOf is a tensor of Float32 or Float64.
-func tensorOf(v []float64, dtype dtypes.DType, dims ...int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(v, dims...)
-	}
-	narrow := make([]float32, len(v))
-	convert(narrow, v)
-	return tensors.FromFlatDataAndDimensions(narrow, dims...)
 }
 
 // splitMix is SplitMix64's finalizer: PCG takes its seeds as raw state, and neighbouring states give related draws.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -106,7 +107,7 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 		sol.Rejected = append(sol.Rejected, sol.Steps[i]-counts[3][i])
 	}
 	var e error
-	if sol.T, e = floats(state[atTime]); e != nil {
+	if sol.T, e = host.Floats(state[atTime]); e != nil {
 		return nil, e
 	}
 	return sol, err
@@ -141,17 +142,4 @@ func repeat[T float32 | float64](v []float64, n int) (out []T) {
 		}
 	}
 	return out
-}
-
-// floats copies a tensor of floating-point numbers to the host.
-func floats(t *tensors.Tensor) ([]float64, error) {
-	if t.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](t)
-	}
-	flat, err := tensors.CopyFlatData[float32](t)
-	out := make([]float64, len(flat))
-	for i, v := range flat {
-		out[i] = float64(v)
-	}
-	return out, err
 }

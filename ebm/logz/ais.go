@@ -14,6 +14,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/goebm/goebm/ebm/samplers"
 )
 
@@ -201,7 +202,7 @@ func (w *walk) run(ctx context.Context, seed uint64) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
-	logW, err := numbers(out.Checkpoint.State[1])
+	logW, err := host.Floats(out.Checkpoint.State[1])
 	if err != nil {
 		return Estimate{}, err
 	}
@@ -249,7 +250,7 @@ func draw(name string, e ebm.ExactSampler, n int, event []int, dtype dtypes.DTyp
 	if err != nil {
 		return nil, errors.WithMessagef(err, "logz: %s", name)
 	}
-	return tensorOf(slices.Concat(rows...), dtype, append([]int{n}, event...)), nil
+	return host.Tensor(dtype, slices.Concat(rows...), append([]int{n}, event...)...), nil
 }
 
 func orDefault[T comparable](v, def T) T {

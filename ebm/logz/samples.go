@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 )
 
 // FitGaussian is the normal distribution with the mean and the covariance of samples, [n, event...]: a base for [AIS], and the
@@ -19,7 +20,7 @@ func FitGaussian(x *tensors.Tensor) (ebm.Gaussian, error) {
 	if err := checkSamples("FitGaussian", x); err != nil {
 		return ebm.Gaussian{}, err
 	}
-	flat, err := numbers(x)
+	flat, err := host.Floats(x)
 	if err != nil {
 		return ebm.Gaussian{}, err
 	}
@@ -50,34 +51,9 @@ func checkSamples(what string, x *tensors.Tensor) error {
 	return nil
 }
 
-// numbers copies a floating-point tensor to the host.
-func numbers(x *tensors.Tensor) ([]float64, error) {
-	if x.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](x)
-	}
-	single, err := tensors.CopyFlatData[float32](x)
-	double := make([]float64, len(single))
-	for i, v := range single {
-		double[i] = float64(v)
-	}
-	return double, err
-}
-
-// tensorOf is the way back.
-func tensorOf(flat []float64, dtype dtypes.DType, dims []int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(flat, dims...)
-	}
-	single := make([]float32, len(flat))
-	for i, v := range flat {
-		single[i] = float32(v)
-	}
-	return tensors.FromFlatDataAndDimensions(single, dims...)
-}
-
 // halves cuts samples in two.
 func halves(x *tensors.Tensor) (first, second *tensors.Tensor, err error) {
-	flat, err := numbers(x)
+	flat, err := host.Floats(x)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,7 +61,7 @@ func halves(x *tensors.Tensor) (first, second *tensors.Tensor, err error) {
 	n := dims[0]
 	part := func(from, to int) *tensors.Tensor {
 		row := len(flat) / n
-		return tensorOf(flat[from*row:to*row], x.DType(), append([]int{to - from}, dims[1:]...))
+		return host.Tensor(x.DType(), flat[from*row:to*row], append([]int{to - from}, dims[1:]...)...)
 	}
 	return part(0, n/2), part(n/2, n), nil
 }

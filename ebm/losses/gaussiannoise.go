@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 )
 
 // GaussianNoise is the normal distribution N(μ, Σ) as noise to contrast data with. Its density is that of [ebm.Gaussian], which also
@@ -74,7 +75,7 @@ func FitNoise(data *tensors.Tensor) (GaussianNoise, error) {
 	case data.DType() != dtypes.Float32 && data.DType() != dtypes.Float64 || data.Rank() < 2 || data.Size() == 0:
 		return GaussianNoise{}, errors.Errorf("losses: FitNoise: the data must be [rows, event...] of Float32 or Float64, got %s", data.Shape())
 	}
-	flat, err := numbers(data)
+	flat, err := host.Floats(data)
 	if err != nil {
 		return GaussianNoise{}, errors.WithMessage(err, "losses: FitNoise")
 	}

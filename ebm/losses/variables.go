@@ -1,10 +1,10 @@
 package losses
 
 import (
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/pkg/errors"
@@ -39,18 +39,5 @@ func read(store *model.Store, path string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return numbers(value)
-}
-
-// numbers copies a floating-point tensor to the host.
-func numbers(t *tensors.Tensor) ([]float64, error) {
-	if t.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](t)
-	}
-	single, err := tensors.CopyFlatData[float32](t)
-	out := make([]float64, len(single))
-	for i, f := range single {
-		out[i] = float64(f)
-	}
-	return out, err
+	return host.Floats(value)
 }

@@ -111,7 +111,7 @@ func slowest(t *testing.T, b compute.Backend, e ebm.Energy, k ebm.Kernel, o ebm.
 	out := sample(t, b, e, k, o)
 	dims := out.Trajectory.Shape().Dimensions
 	x, squares := make([]float32, out.Trajectory.Size()), make([]float32, out.Trajectory.Size())
-	for i, v := range host(t, out.Trajectory) {
+	for i, v := range onHost(t, out.Trajectory) {
 		x[i], squares[i] = float32(v), float32(v*v)
 	}
 	least := math.Inf(1)

@@ -57,7 +57,7 @@ func TestDualAveragingRecursion(t *testing.T) {
 		if math.Abs(step/math.Exp(mean)-1) > limit {
 			t.Errorf("the step size is %.15g, want %.15g", step, math.Exp(mean))
 		}
-		for _, v := range host(t, out.X) {
+		for _, v := range onHost(t, out.X) {
 			if math.Abs(v/x-1) > limit {
 				t.Errorf("the step sizes add up to %.15g, want %.15g", v, x)
 			}

@@ -2,6 +2,7 @@ package samplers
 
 import (
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -30,7 +31,7 @@ func gradientRows(b compute.Backend, store *model.Store, e ebm.Energy, out *ebm.
 		return nil, err
 	}
 	defer exec.Finalize()
-	flat, err := hostNumbers(out.Trajectory)
+	flat, err := host.Floats(out.Trajectory)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func gradientRows(b compute.Backend, store *model.Store, e ebm.Energy, out *ebm.
 		for i := range n {
 			copy(at[i*d:(i+1)*d], flat[(i*kept+j)*d:])
 		}
-		args := []any{tensorOf(out.X.DType(), at, dims...)}
+		args := []any{host.Tensor(out.X.DType(), at, dims...)}
 		for _, c := range out.Checkpoint.Cond {
 			args = append(args, c)
 		}
@@ -50,7 +51,7 @@ func gradientRows(b compute.Backend, store *model.Store, e ebm.Energy, out *ebm.
 		if err != nil {
 			return nil, err
 		}
-		values, err := hostNumbers(grad)
+		values, err := host.Floats(grad)
 		if err != nil {
 			return nil, err
 		}

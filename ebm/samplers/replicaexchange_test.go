@@ -8,6 +8,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -112,9 +113,9 @@ func TestReplicaExchangeBalance(t *testing.T) {
 	}
 	hmc := HMC{StepSize: ebm.Fixed(0.4), Leapfrog: 2}
 	right := func(t *testing.T, b compute.Backend, k ebm.Kernel, steps int) (float64, *ebm.Samples) {
-		out := sample(t, b, mixture, k, ebm.Options{Start: tensorOf(dtypes.Float32, start, chains, 2), Steps: steps, Seed: 1})
+		out := sample(t, b, mixture, k, ebm.Options{Start: host.Tensor(dtypes.Float32, start, chains, 2), Steps: steps, Seed: 1})
 		count := 0
-		for i, v := range host(t, out.X) {
+		for i, v := range onHost(t, out.X) {
 			if i%2 == 0 && v > 0 {
 				count++
 			}
@@ -207,7 +208,7 @@ func TestReplicaExchangeInfo(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%+v", err)
 			}
-			got, want := host(t, out[0]), host(t, out[1])
+			got, want := onHost(t, out[0]), onHost(t, out[1])
 			for i := range want {
 				if math.Abs(got[i]-want[i]) > 1e-10 {
 					t.Errorf("%T: the energy of chain %d is told as %g, and is %g", inner, i, got[i], want[i])

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/pkg/errors"
@@ -171,7 +171,7 @@ func (r *WarmUpReport) window(ctx context.Context, s *ebm.Sampler, adapting Dual
 
 // fromDraws makes the mass of a window's draws.
 func (w WarmUp) fromDraws(b compute.Backend, store *model.Store, e ebm.Energy, out *ebm.Samples) (Mass, error) {
-	flat, err := hostNumbers(out.Trajectory)
+	flat, err := host.Floats(out.Trajectory)
 	if err != nil {
 		return nil, err
 	}
@@ -204,36 +204,11 @@ func begin(c *ebm.Checkpoint, stepSize float64, mass []float64) error {
 	c.State = slices.Clone(c.State)
 	at := len(c.State) - averagingEntries - 1
 	numbers := spread(mass, n)
-	c.State[at] = tensorOf(x.DType(), numbers, n, len(numbers)/n)
+	c.State[at] = host.Tensor(x.DType(), numbers, n, len(numbers)/n)
 	for i, v := range averagingFrom(stepSize) {
 		c.State[at+1+i] = tensors.FromValue(slices.Repeat([]float64{v}, n))
 	}
 	return nil
-}
-
-// hostNumbers copies a floating-point tensor to the host.
-func hostNumbers(t *tensors.Tensor) ([]float64, error) {
-	if t.DType() == dtypes.Float64 {
-		return tensors.CopyFlatData[float64](t)
-	}
-	single, err := tensors.CopyFlatData[float32](t)
-	out := make([]float64, len(single))
-	for i, v := range single {
-		out[i] = float64(v)
-	}
-	return out, err
-}
-
-// tensorOf is a tensor of numbers of the host.
-func tensorOf(dtype dtypes.DType, flat []float64, dims ...int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(flat, dims...)
-	}
-	single := make([]float32, len(flat))
-	for i, v := range flat {
-		single[i] = float32(v)
-	}
-	return tensors.FromFlatDataAndDimensions(single, dims...)
 }
 
 // inAll counts the steps of several runs as those of one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -183,11 +184,11 @@ func TestMassInState(t *testing.T) {
 			carried := massed{kernel: hmc, stepSize: ebm.Fixed(0.3), dense: isDense}
 			first := sample(t, b, ebm.DoubleWell{}, carried, ebm.Options{Start: start, Steps: 1, Seed: 4})
 			numbers := spread(massNumbers(mass), 3)
-			first.Checkpoint.State[3] = tensorOf(dtypes.Float64, numbers, 3, len(numbers)/3)
+			first.Checkpoint.State[3] = host.Tensor(dtypes.Float64, numbers, 3, len(numbers)/3)
 			got := sample(t, b, ebm.DoubleWell{}, carried, ebm.Options{Resume: first.Checkpoint, Steps: 5})
 			first.Checkpoint.State = first.Checkpoint.State[:3]
 			want := sample(t, b, ebm.DoubleWell{}, hmc.WithMass(mass), ebm.Options{Resume: first.Checkpoint, Steps: 5})
-			a, c := host(t, got.X), host(t, want.X)
+			a, c := onHost(t, got.X), onHost(t, want.X)
 			for i := range a {
 				if math.Abs(a[i]-c[i]) > 1e-12 {
 					t.Fatalf("%T: %v in the state, %v as a constant", mass, a, c)

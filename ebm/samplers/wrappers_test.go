@@ -8,6 +8,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/ebmtest"
+	"github.com/goebm/goebm/ebm/internal/host"
 	"github.com/goebm/goebm/ebm/verify"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -46,9 +47,9 @@ func sample(t *testing.T, b compute.Backend, e ebm.Energy, k ebm.Kernel, o ebm.O
 	return out
 }
 
-func host(t *testing.T, x *tensors.Tensor) []float64 {
+func onHost(t *testing.T, x *tensors.Tensor) []float64 {
 	t.Helper()
-	flat, err := hostNumbers(x)
+	flat, err := host.Floats(x)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestClampedCaches(t *testing.T) {
 		lo, hi := []float64{-0.5, -0.25}, []float64{0.75, math.Inf(1)}
 		kernel := Clamped{Kernel: HMC{StepSize: ebm.Fixed(0.5), Leapfrog: 2}, Lo: lo, Hi: hi}
 		out := sample(t, b, ebm.Gaussian{}, kernel, ebm.Options{Chains: 200, Dim: 2, Steps: 5, Seed: 1}) // starts are N(0, I)
-		x, energy, grad := host(t, out.X), host(t, out.Checkpoint.State[1]), host(t, out.Checkpoint.State[2])
+		x, energy, grad := onHost(t, out.X), onHost(t, out.Checkpoint.State[1]), onHost(t, out.Checkpoint.State[2])
 		onWall := 0
 		for i, v := range x {
 			if v < lo[i%2] || v > hi[i%2] {
@@ -281,7 +282,7 @@ func TestReflectedCaches(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		kernel := Reflected{Kernel: HMC{StepSize: ebm.Fixed(0.5), Leapfrog: 5}, Lo: []float64{0.1}, Hi: []float64{0.6}}
 		out := sample(t, b, ebm.Gaussian{}, kernel, ebm.Options{Chains: 100, Dim: 2, Steps: 7, Seed: 1})
-		x, grad := host(t, out.X), host(t, out.Checkpoint.State[2])
+		x, grad := onHost(t, out.X), onHost(t, out.Checkpoint.State[2])
 		if !(out.Accept > 0.2) {
 			t.Errorf("acceptance is %g", out.Accept)
 		}

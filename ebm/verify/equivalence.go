@@ -14,6 +14,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 )
 
 // Equivalence tests the contract of [ebm.Kernel], that a kernel gives the same chains however it is run:
@@ -153,7 +154,7 @@ func (c Equivalence) start() *tensors.Tensor {
 	for i := range flat {
 		flat[i] = math.Sin(float64(3 * i))
 	}
-	return tensorOf(flat, c.DType, append([]int{equivalenceChains}, c.Event...))
+	return host.Tensor(c.DType, flat, append([]int{equivalenceChains}, c.Event...)...)
 }
 
 // unroll builds Init and the steps in one graph, as a loss does.

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -42,18 +41,6 @@ func asFloats[T any](data []T, float func(T) float64) []float64 {
 		out[i] = float(v)
 	}
 	return out
-}
-
-// tensorOf is the way back.
-func tensorOf(flat []float64, dtype dtypes.DType, dims []int) *tensors.Tensor {
-	if dtype == dtypes.Float64 {
-		return tensors.FromFlatDataAndDimensions(flat, dims...)
-	}
-	single := make([]float32, len(flat))
-	for i, v := range flat {
-		single[i] = float32(v)
-	}
-	return tensors.FromFlatDataAndDimensions(single, dims...)
 }
 
 // inParallel calls fn(0), …, fn(n−1) on all cores.

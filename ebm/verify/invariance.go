@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/host"
 )
 
 // Invariance tests that a kernel leaves exp(−E) invariant: chains that start as independent exact draws must,
@@ -209,5 +210,5 @@ func (c Invariance) draw(n int, seed uint64) (*tensors.Tensor, error) {
 			return nil, errors.Errorf("verify: Invariance.Exact gave a draw of %d numbers, asked for %d (row %d)", len(row), d, i)
 		}
 	}
-	return tensorOf(slices.Concat(rows...), c.DType, append([]int{n}, c.Event...)), nil
+	return host.Tensor(c.DType, slices.Concat(rows...), append([]int{n}, c.Event...)...), nil
 }
