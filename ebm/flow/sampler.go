@@ -6,6 +6,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/pkg/errors"
 )
@@ -206,4 +207,25 @@ func (s *Sampler) takeApart(out *Samples, event []int, arrived bool) (err error)
 		}
 	}
 	return nil
+}
+
+// OnHost makes a host function of a sampler that is Reverse and has LogDensity: it takes n points of d numbers, row after row, and gives
+// their n values of −log p, the energy of the flow's density. Pictures are drawn from it.
+func (s *Sampler) OnHost(d int) func(points []float32) ([]float64, error) {
+	return func(points []float32) ([]float64, error) {
+		if !s.how.Reverse || !s.how.LogDensity {
+			return nil, errors.New("flow: Sampler.OnHost: the Transport must have Reverse and LogDensity set")
+		}
+		if d < 1 || len(points) == 0 || len(points)%d != 0 {
+			return nil, errors.Errorf("flow: Sampler.OnHost: want points of %d numbers each, got %d numbers", d, len(points))
+		}
+		out, err := s.Sample(context.Background(), ebm.Options{Start: tensors.FromFlatDataAndDimensions(slices.Clone(points), len(points)/d, d)})
+		if err != nil {
+			return nil, err
+		}
+		for i := range out.LogDensity {
+			out.LogDensity[i] = -out.LogDensity[i]
+		}
+		return out.LogDensity, nil
+	}
 }

@@ -220,6 +220,20 @@ func TestLogDensity(t *testing.T) {
 			t.Errorf("the density adds up to %g, want 1", sum)
 		}
 
+		sampler, err := flow.NewSampler(b, nil, field, flow.Transport{Reverse: true, LogDensity: true})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		defer sampler.Finalize()
+		energy, err := sampler.OnHost(2)([]float32{0, 0.5, -1, -1})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		near(t, "energy on the host", energy[1], -bumps.logDensity([]float64{-1, -1}), 1e-4)
+		if _, err := sampler.OnHost(2)([]float32{1, 2, 3}); err == nil || !strings.Contains(err.Error(), "want points of 2 numbers each, got 3 numbers") {
+			t.Errorf("OnHost of one and a half points: %v", err)
+		}
+
 		// A score's flow has its last stretch, and a prior of one's own counts.
 		how := flow.Transport{Predict: flow.Score, LogDensity: true, Steps: 100}
 		out = transport(t, b, bumps.field(flow.Linear{}, flow.Score), how, ebm.Options{Chains: 20, Dim: 2, DType: dtypes.Float64})
