@@ -2,8 +2,10 @@ package flow_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -146,6 +148,48 @@ func TestSamplerFindsTheData(t *testing.T) {
 		out := transport(t, b, bumps.field(flow.Linear{}, flow.Velocity), wrong, ebm.Options{Chains: n, Dim: 1, Seed: 7})
 		if got := bumps.distance(out.X.Value().([][]float32)); got < 2*bound {
 			t.Errorf("without the score's part the distance is %.4f: the test has no power", got)
+		}
+	})
+}
+
+// A field that is none of a path's: what the sampler does of it is TorchEBM's arithmetic.
+func TestSamplerMatchesTorchEBM(t *testing.T) {
+	raw, err := os.ReadFile("../testdata/parity/flow_sampler.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			Interpolant, Predict, Last string
+			From, To                   float64
+			Steps                      int
+			X, End                     [][]float64
+		}
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cases) != 27 {
+		t.Fatalf("%d cases, want 27", len(file.Cases))
+	}
+	field := ebm.FieldFunc(func(x, t *Node, _ ...*Node) *Node {
+		w, v := ConstAs(x, [][]float64{{0.8, -0.5, 0.3}, {0.2, 0.6, -0.9}}), ConstAs(x, [][]float64{{0.4, -0.7, 0.1}})
+		return MatMul(Tanh(Add(MatMul(x, w), Mul(ExpandAxes(t, 1), v))), ConstAs(x, [][]float64{{0.5, -1}, {0.7, 0.4}, {-0.6, 0.9}}))
+	})
+	predict := map[string]flow.Quantity{"velocity": flow.Velocity, "score": flow.Score, "noise": flow.Noise}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		for i, c := range file.Cases {
+			how := flow.Transport{Path: paths[c.Interpolant], Predict: predict[c.Predict], From: c.From, To: c.To, Steps: c.Steps, LastStep: flow.LastNone}
+			if c.Last != "None" {
+				how.Method, how.LastStep = flow.Euler, map[string]flow.LastStep{"Mean": flow.LastMean, "Tweedie": flow.LastTweedie}[c.Last]
+			}
+			out := transport(t, b, field, how, ebm.Options{Start: tensors.FromValue(c.X)})
+			for j, row := range out.X.Value().([][]float64) {
+				for k, got := range row {
+					// TorchEBM keeps σ of VariancePreserving from 0 by 1e-12 in its square, and adds 1e-8 to σ where it divides by it.
+					near(t, fmt.Sprintf("case %d, %s, %s, %s: end[%d][%d]", i, c.Interpolant, c.Predict, c.Last, j, k), got, c.End[j][k], 3e-7)
+				}
+			}
 		}
 	})
 }
