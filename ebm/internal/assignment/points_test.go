@@ -107,6 +107,9 @@ func TestPoints(t *testing.T) {
 				if got, want := sum(cost, perm), sum(cost, Solve(cost, n)); !(math.Abs(got-want) <= 1e-12*want) {
 					t.Errorf("%s: cost %.16g, want %.16g", name, got, want)
 				}
+				if got, want := sum(cost, Points(x, y, dim)), sum(cost, perm); !(math.Abs(got-want) <= 1e-12*want) {
+					t.Errorf("%s: cost %.16g, and %.16g by lists", name, got, want)
+				}
 				certify(t, name, x, y, dim)
 			}
 		}
