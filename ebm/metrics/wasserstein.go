@@ -14,8 +14,8 @@ import (
 //
 // Exact up to rounding. In up to four dimensions it takes at most 20 000 points a side, with memory in proportion to n: 10 000 points
 // in the plane take about 5 seconds of one core, 20 000 about 20, and several times that where they lie almost on a line or one of
-// them lies far out. In more
-// dimensions it takes at most 4096 (n³ time at worst, 8n² bytes). For more points, unequal sizes or a quick look take SlicedWasserstein.
+// them lies far out. In more dimensions it takes at most 4096 (n³ time at worst, 8n² bytes). For more points, unequal sizes or a
+// quick look take SlicedWasserstein.
 type Wasserstein struct{}
 
 var (
