@@ -32,7 +32,7 @@ ROOT = HERE.parent
 XLA, GO = "xla:cpu", "go"
 ENGINES = [f"goebm {XLA}", f"goebm {GO}", "torchebm", "jax", "jax sharded"]
 GO_ROWS = {"langevin_doublewell_10000x2x1000", "langevin_doublewell_1000x2x100", "pcd10_train_step_128", "first_sample"}
-UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
+UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample", "adaptive_dopri5_mixed"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
 
 # Ratios to reach: row, backend → (against TorchEBM, against JAX).
 TARGETS = {
@@ -47,6 +47,9 @@ TARGETS = {
     ("ssm5_train_step_128", XLA): (12, 1),
     ("dsm_train_step_128", XLA): (6, 1),
     ("eqm_train_step_128", XLA): (5, 1),
+    ("fm_train_step_256", XLA): (5, 1),
+    ("flow_sample_heun50_10000", XLA): (5, 1),
+    ("adaptive_dopri5_mixed", XLA): (3, None),
     ("first_sample", XLA): (5, None),
     ("langevin_doublewell_10000x2x1000", GO): (1, None),
     ("langevin_doublewell_1000x2x100", GO): (1, None),
@@ -59,6 +62,10 @@ A100 = {
     "hmc": (234.6, 466.7, 930.0),
     "gradient_descent": (13.1, 22.4, 42.6),
     "nesterov": (13.9, 23.9, 44.5),
+    "euler_maruyama": (34.4, 67.4, 87.9),
+    "heun": (44.1, 79.5, 158.5),
+    "rk4": (71.6, 133.9, 261.1),
+    "leapfrog": (32.0, 56.7, 111.6),
 }
 GRID_SIZES = ("64x8x50", "256x32x100", "1024x128x200")
 A100_ROWS = {f"grid_{s}_{size}": ms for s, all_ms in A100.items() for size, ms in zip(GRID_SIZES, all_ms)}
