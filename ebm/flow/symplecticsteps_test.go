@@ -56,7 +56,7 @@ func TestSymplecticStepsErrors(t *testing.T) {
 		if err == nil {
 			_, err = sampler.Sample(t.Context(), ebm.Options{Chains: 2, Dim: 1, Steps: 1})
 		}
-		if want := "SymplecticSteps: want To other than From, and Steps of at least 1, or 0 for the default of 50; got 0, 1 and -1"; err == nil || !strings.Contains(err.Error(), want) {
+		if want := "SymplecticSteps: want To other than From, and Steps of at least 1, or 0 for the default of 50; got 1, 0 and -1"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got the error %v, want one with %q", err, want)
 		}
 	})
