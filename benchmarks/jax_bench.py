@@ -72,8 +72,11 @@ def main():
     def mlp(params, x):
         return field(params, x)[:, 0]
 
-    def mlp_params(outputs=1):
-        return [(jnp.array(a, jnp.float32), jnp.array(b, jnp.float32)) for a, b in w.mlp_weights(outputs)]
+    def flow(params, x, t):
+        return field(params, jnp.concatenate([x, jnp.broadcast_to(t, (len(x),))[:, None]], 1))
+
+    def mlp_params(work):
+        return [(jnp.array(a, jnp.float32), jnp.array(b, jnp.float32)) for a, b in w.mlp_weights(work.energy, work.dim)]
 
     def gaussian(dim):
         i = jnp.arange(dim)
@@ -150,8 +153,125 @@ def main():
 
         return sample
 
-    samplers = {"langevin": partial(langevin, jax), "hmc": hmc,
-                "gradient_descent": gradient_descent, "nesterov": nesterov}
+    def euler_maruyama(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            start, noise = jax.random.split(key)
+
+            def step(i, x):
+                return x - h * grad(x) + (2 * w.DIFFUSION * h) ** 0.5 * normal(jax.random.fold_in(noise, i), chains, dim)
+
+            return jax.lax.fori_loop(0, steps, step, normal(start, chains, dim))
+
+        return sample
+
+    def heun(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            start, noise = jax.random.split(key)
+
+            def step(i, x):
+                k1 = grad(x)
+                k2 = grad(x - h * k1)
+                return x - h / 2 * (k1 + k2) + (2 * w.DIFFUSION * h) ** 0.5 * normal(jax.random.fold_in(noise, i), chains, dim)
+
+            return jax.lax.fori_loop(0, steps, step, normal(start, chains, dim))
+
+        return sample
+
+    def rk4(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: -energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            def step(i, x):
+                k1 = grad(x)
+                k2 = grad(x + h / 2 * k1)
+                k3 = grad(x + h / 2 * k2)
+                k4 = grad(x + h * k3)
+                return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+            return jax.lax.fori_loop(0, steps, step, normal(key, chains, dim))
+
+        return sample
+
+    def leapfrog(energy, chains, dim, steps, h):
+        grad = jax.grad(lambda x: energy(x).sum())
+
+        @jax.jit
+        def sample(key):
+            start, momentum = jax.random.split(key)
+
+            def step(i, state):
+                x, p, g = state
+                p = p - h / 2 * g
+                x = x + h * p
+                g = grad(x)
+                return x, p - h / 2 * g, g
+
+            x = normal(start, chains, dim)
+            return jax.lax.fori_loop(0, steps, step, (x, normal(momentum, chains, dim), grad(x)))[0]
+
+        return sample
+
+    samplers = {"langevin": partial(langevin, jax), "hmc": hmc, "gradient_descent": gradient_descent, "nesterov": nesterov,
+                "euler_maruyama": euler_maruyama, "heun": heun, "rk4": rk4, "leapfrog": leapfrog}
+
+    def flow_heun(params, chains, dim, steps):
+        @jax.jit
+        def sample(key):
+            h = 1 / steps
+
+            def step(i, x):
+                k1 = flow(params, x, i * h)
+                k2 = flow(params, x + h * k1, (i + 1) * h)
+                return x + h / 2 * (k1 + k2)
+
+            return jax.lax.fori_loop(0, steps, step, normal(key, chains, dim))
+
+        return sample
+
+    def prepare_mixed(work):
+        """Dopri5 of one chain in a while_loop, under vmap, with the step control of TorchEBM's; each chain has its own steps."""
+        rates, starts = (jnp.array(v, jnp.float32) for v in w.mixed(work.chains))
+        a = ((1 / 5,), (3 / 40, 9 / 40), (44 / 45, -56 / 15, 32 / 9), (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+             (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656), (35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84))
+        c = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1)
+        e = (71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
+
+        def solve(rate, x):
+            def slope(x, t):
+                return -rate * (x - jnp.cos(t))
+
+            def step(state):
+                x, t, h, first, evaluations = state
+                h = jnp.minimum(h, w.MIXED_TIME - t)
+                k = [first]
+                for row, at in zip(a, c):
+                    y = x + h * sum(weight * v for weight, v in zip(row, k))
+                    k.append(slope(y, t + at * h))
+                off = h * sum(weight * v for weight, v in zip(e, k))
+                ratio = jnp.abs(off) / (w.ATOL + w.RTOL * jnp.maximum(jnp.abs(x), jnp.abs(y)))
+                ok = ratio <= 1
+                left = jnp.where(h >= w.MIXED_TIME - t, w.MIXED_TIME, t + h)
+                size = h * jnp.clip(0.9 * ratio ** (-1 / 5), 0.2, 10)
+                return jnp.where(ok, y, x), jnp.where(ok, left, t), size, jnp.where(ok, k[-1], first), evaluations + 6
+
+            begin = x, jnp.float32(0), jnp.float32(work.step_size), slope(x, 0), 1
+            x, *_, evaluations = jax.lax.while_loop(lambda state: state[1] < w.MIXED_TIME, step, begin)
+            return x, evaluations
+
+        solved, out = jax.jit(jax.vmap(solve)), None
+
+        def call():
+            nonlocal out
+            out = jax.block_until_ready(solved(rates, starts))
+
+        return call, 1, lambda: w.mean_error(out[0] ** 2), lambda: w.mixed_figures(out[0].tolist(), out[1].tolist())
 
     def contrastive_divergence(work):
         """Negatives as TorchEBM's: stratified starts, 5 % of them fresh, written back; L2 of energies."""
@@ -211,8 +331,17 @@ def main():
 
         return loss
 
+    def flow_matching(work):
+        def loss(params, data, key):
+            noise, time = jax.random.split(key)
+            x0, t = jax.random.normal(noise, data.shape, data.dtype), jax.random.uniform(time, (len(data),))
+            x = t[:, None] * data + (1 - t[:, None]) * x0
+            return ((flow(params, x, t) - (data - x0)) ** 2).mean()
+
+        return loss
+
     losses = {"sm": score_matching, "ssm": sliced_score_matching, "dsm": denoising_score_matching,
-              "eqm": equilibrium_matching}
+              "eqm": equilibrium_matching, "fm": flow_matching}
 
     def prepare_training(work):
         n = work.chains
@@ -233,7 +362,7 @@ def main():
             return optax.apply_updates(params, updates), opt, buffer, value
 
         key = jax.random.key(0)
-        params = mlp_params(2 if work.energy == "field" else 1)
+        params = mlp_params(work)
         buffer = jax.random.normal(key, (w.BUFFER, work.dim)) if work.sampler == "pcd" else ()
         state = [params, adam.init(params), buffer]
         i = 0
@@ -343,12 +472,17 @@ def main():
     def prepare(work):
         if work.sampler in w.LOSSES:
             return prepare_training(work)
-        if work.energy == "mlp":
-            energy = partial(mlp, mlp_params())
+        if work.energy == "mixed":
+            return prepare_mixed(work)
+        if work.energy == "flow":
+            energy, sample = lambda x: (x**2).mean(1), flow_heun(mlp_params(work), work.chains, work.dim, work.steps)
         else:
-            energy = double_well if work.energy == "doublewell" else gaussian(work.dim)
-        sampler = blackjax_hmc if work.energy == "gaussian" else samplers[work.sampler]
-        sample = sampler(energy, work.chains, work.dim, work.steps, work.step_size)
+            if work.energy in ("mlp", "mlp128"):
+                energy = partial(mlp, mlp_params(work))
+            else:
+                energy = double_well if work.energy == "doublewell" else gaussian(work.dim)
+            sampler = blackjax_hmc if work.energy == "gaussian" else samplers[work.sampler]
+            sample = sampler(energy, work.chains, work.dim, work.steps, work.step_size)
         seed, x = 0, None
 
         def call():

@@ -32,7 +32,7 @@ ROOT = HERE.parent
 XLA, GO = "xla:cpu", "go"
 ENGINES = [f"goebm {XLA}", f"goebm {GO}", "torchebm", "jax", "jax sharded"]
 GO_ROWS = {"langevin_doublewell_10000x2x1000", "langevin_doublewell_1000x2x100", "pcd10_train_step_128", "first_sample"}
-UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
+UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample", "adaptive_dopri5_mixed"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
 
 # Ratios to reach: row, backend → (against TorchEBM, against JAX).
 TARGETS = {
@@ -47,6 +47,9 @@ TARGETS = {
     ("ssm5_train_step_128", XLA): (12, 1),
     ("dsm_train_step_128", XLA): (6, 1),
     ("eqm_train_step_128", XLA): (5, 1),
+    ("fm_train_step_256", XLA): (5, 1),
+    ("flow_sample_heun50_10000", XLA): (5, 1),
+    ("adaptive_dopri5_mixed", XLA): (3, None),
     ("first_sample", XLA): (5, None),
     ("langevin_doublewell_10000x2x1000", GO): (1, None),
     ("langevin_doublewell_1000x2x100", GO): (1, None),
@@ -59,9 +62,16 @@ A100 = {
     "hmc": (234.6, 466.7, 930.0),
     "gradient_descent": (13.1, 22.4, 42.6),
     "nesterov": (13.9, 23.9, 44.5),
+    "euler_maruyama": (34.4, 67.4, 87.9),
+    "heun": (44.1, 79.5, 158.5),
+    "rk4": (71.6, 133.9, 261.1),
+    "leapfrog": (32.0, 56.7, 111.6),
 }
 GRID_SIZES = ("64x8x50", "256x32x100", "1024x128x200")
 A100_ROWS = {f"grid_{s}_{size}": ms for s, all_ms in A100.items() for size, ms in zip(GRID_SIZES, all_ms)}
+
+STEPS = {row: w.ROWS[row].steps for row in w.ROWS if row.startswith("steps_")}  # time by steps
+MIXED = "adaptive_dopri5_mixed"
 
 # Who draws for effective sample sizes, in the order in which they take turns: the engine, and further words of the request.
 TOGETHER, ALONE = "BlackJAX, chains together", "BlackJAX, each for itself"
@@ -143,7 +153,7 @@ def measure(row, engines, rounds, seconds):
     """Returns engine name → {"ms", "low", "high" (quartiles), "n", "first_ms", "check"}, and whether all went well."""
     engines = [e for e in engines if takes_part(e.name, row)]
     times = {e.name: [] for e in engines}
-    first, check, repetitions = {}, {}, {}
+    first, check, figures, repetitions = {}, {}, {}, {}
     good = True
     if row == "first_sample":
         for e in engines:
@@ -169,13 +179,15 @@ def measure(row, engines, rounds, seconds):
                 answer = e.ask(row, repetitions[e.name])
                 times[e.name] += answer["times_ms"]
                 check[e.name] = answer["check"]
+                if "figures" in answer:
+                    figures[e.name] = {"figures": answer["figures"]}
     result = {}
     for name, t in times.items():
         if not t:
             continue
         low, _, high = statistics.quantiles(t, n=4) if len(t) > 1 else (t[0],) * 3
         result[name] = {"ms": statistics.median(t), "low": low, "high": high, "n": len(t),
-                        "first_ms": first.get(name), "check": check.get(name)}
+                        "first_ms": first.get(name), "check": check.get(name)} | figures.get(name, {})
     return result, good
 
 
@@ -219,13 +231,13 @@ def measure_ess(row, engines, seeds, repetitions, folder):
 
 
 def same_work(row, measured):
-    """Complains unless all engines sampled the same mean energy, within six standard errors."""
+    """Complains unless all engines sampled the same mean energy, or mean square, within six standard errors."""
     checks = {name: m["check"] for name, m in measured.items() if m["check"]}
     pairs = [(a, b) for a in checks for b in checks if a < b]
     wrong = [f"{a} {checks[a][0]:.4g}, {b} {checks[b][0]:.4g}" for a, b in pairs
              if abs(checks[a][0] - checks[b][0]) > 6 * (checks[a][1] ** 2 + checks[b][1] ** 2) ** 0.5]
     for text in wrong:
-        print(f"{row}: the mean energies differ, so this is not the same work: {text}", file=sys.stderr)
+        print(f"{row}: the means differ, so this is not the same work: {text}", file=sys.stderr)
     return not wrong
 
 
@@ -319,33 +331,80 @@ def table(raw, entries):
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for e in entries:
-        if e["row"].startswith("grid_") or e["row"] in w.ESS_ROWS:
+        if e["row"] in A100_ROWS or e["row"] in STEPS or e["row"] in w.ESS_ROWS:
             continue
         target = TARGETS.get((e["row"], e["backend"]), (None, None))
         sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
         lines.append(
             f"| {e['row']} | {e['backend']} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} "
             f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], target[0])} | {ratio(e['vs_jax'], target[1])} |")
-    lines += [
-        "",
+    lines += grid_table(raw, [e for e in entries if e["row"] in A100_ROWS and w.ROWS[e["row"]].sampler not in w.INTEGRATORS], [
         "TorchEBM's own grid: double well, chains × dimension × steps, step 1e-3. The A100 column is what TorchEBM publishes for",
         "that GPU (version 0.5.12); everything else was measured here. The target is to be below it, on this CPU, in every cell.",
+    ])
+    integrators = [e for e in entries if e["row"] in A100_ROWS and w.ROWS[e["row"]].sampler in w.INTEGRATORS]
+    if integrators:
+        lines += grid_table(raw, integrators, [
+            "TorchEBM's grid of integrators: −∇E of an MLP d-128-128-1, chains × dimension × steps, step 1e-3; Euler–Maruyama and Heun with",
+            f"noise, D = {w.DIFFUSION:g}. The last column again has a target of 1.",
+        ])
+    lines += steps_table(raw)
+    if MIXED in raw["rows"]:
+        lines += mixed_table(raw["rows"][MIXED])
+    if "ess" in raw:
+        lines += ess_table(raw["ess"])
+    return "\n".join(lines)
+
+
+def grid_table(raw, entries, head):
+    lines = [
+        "",
+        *head,
         "",
         "| row | GoEBM | compile | TorchEBM | JAX | JAX, sharded | vs TorchEBM | vs JAX | TorchEBM on an A100 | A100 time / GoEBM's |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for e in entries:
-        if e["row"] not in A100_ROWS:
-            continue
         sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
         a100 = A100_ROWS[e["row"]]
         lines.append(
             f"| {e['row'].removeprefix('grid_')} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} "
             f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], None)} | {ratio(e['vs_jax'], None)} "
             f"| {a100:g} | {ratio(a100 / e['goebm_ms'], 1)} |")
-    if "ess" in raw:
-        lines += ess_table(raw["ess"])
-    return "\n".join(lines)
+    return lines
+
+
+def steps_table(raw):
+    """Times by the number of steps."""
+    rows = [row for row in STEPS if row in raw["rows"]]
+    if not rows:
+        return []
+    lines = [
+        "",
+        "Milliseconds by the number of steps: 10 000 points, Heun, as in flow_sample_heun50_10000; in brackets a step's.",
+        "",
+        "| engine | " + " | ".join(f"{STEPS[row]} steps" for row in rows) + " |",
+        "|---|" + "--:|" * len(rows),
+    ]
+    for name in ENGINES:
+        times = [raw["rows"][row].get(name) for row in rows]
+        if any(times):
+            lines.append(f"| {name} | " + " | ".join(f"{number(t['ms'])} ({t['ms'] / STEPS[row]:.2g})" if t else "" for row, t in zip(rows, times)) + " |")
+    return lines
+
+
+def mixed_table(measured):
+    lines = [
+        "",
+        f"Adaptive Dopri5 on chains of many time scales ({MIXED}):",
+        "",
+        "| engine | ms | evaluations a chain, mean | most | largest error |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name, m in measured.items():
+        f = m["figures"]
+        lines.append(f"| {name} | {number(m['ms'])} | {f['evaluations']:.0f} | {f['most']:.0f} | {f['error']:.1e} |")
+    return lines
 
 
 def render(raw):

@@ -18,33 +18,42 @@ def main():
     import torchebm
     from torch import nn
     from torchebm.core import BaseModel, DoubleWellModel, GaussianModel
-    from torchebm.losses import (DenoisingScoreMatching, EquilibriumMatchingLoss, PersistentContrastiveDivergence,
-                                 ScoreMatching, SlicedScoreMatching)
-    from torchebm.samplers import GradientDescentSampler, HamiltonianMonteCarlo, LangevinDynamics, NesterovSampler
+    from torchebm.integrators import (Dopri5Integrator, EulerMaruyamaIntegrator, HeunIntegrator, LeapfrogIntegrator,
+                                      RK4Integrator)
+    from torchebm.losses import (DenoisingScoreMatching, EquilibriumMatchingLoss, FlowMatchingLoss,
+                                 PersistentContrastiveDivergence, ScoreMatching, SlicedScoreMatching)
+    from torchebm.samplers import (FlowSampler, GradientDescentSampler, HamiltonianMonteCarlo, LangevinDynamics,
+                                   NesterovSampler)
 
-    def mlp(outputs):
-        net = nn.Sequential(nn.Linear(2, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, outputs))
-        with torch.no_grad():
-            for layer, (weight, bias) in zip(net[::2], w.mlp_weights(outputs)):
-                layer.weight.copy_(torch.tensor(weight).T)
-                layer.bias.copy_(torch.tensor(bias))
-        return net
+    def mlp(work):
+        layers = [(torch.tensor(weight), torch.tensor(bias)) for weight, bias in w.mlp_weights(work.energy, work.dim)]
+        net = []
+        for weight, bias in layers:
+            net += [nn.Linear(*weight.shape), nn.SiLU()]
+            with torch.no_grad():
+                net[-2].weight.copy_(weight.T)
+                net[-2].bias.copy_(bias)
+        return nn.Sequential(*net[:-1])
 
     class MLPEnergy(BaseModel):
-        def __init__(self):
+        def __init__(self, work):
             super().__init__()
-            self.net = mlp(1)
+            self.net = mlp(work)
 
         def forward(self, x):
             return self.net(x).squeeze(-1)
 
     class Field(nn.Module):
-        def __init__(self):
+        def __init__(self, work):
             super().__init__()
-            self.net = mlp(2)
+            self.net = mlp(work)
 
         def forward(self, x, t):
             return self.net(x)
+
+    class Flow(Field):
+        def forward(self, x, t):
+            return self.net(torch.cat([x, t[:, None]], 1))
 
     def gaussian(dim):
         i = torch.arange(dim)
@@ -58,7 +67,7 @@ def main():
     }
 
     def prepare_training(work):
-        model = Field() if work.energy == "field" else MLPEnergy()
+        model = {"field": Field, "flow": Flow, "mlp": MLPEnergy}[work.energy](work)
         loss_fn = {
             "pcd": lambda: PersistentContrastiveDivergence(
                 model, LangevinDynamics(model, step_size=work.step_size), k_steps=work.steps, buffer_size=w.BUFFER,
@@ -67,6 +76,7 @@ def main():
             "ssm": lambda: SlicedScoreMatching(model, n_projections=work.steps),
             "dsm": lambda: DenoisingScoreMatching(model, noise_scale=work.step_size),
             "eqm": lambda: EquilibriumMatchingLoss(model),
+            "fm": lambda: FlowMatchingLoss(model),
         }[work.sampler]()
         optimizer = torch.optim.Adam(model.parameters(), lr=w.LEARNING_RATE)
         batches = torch.tensor(w.two_moons()).split(work.chains)[:-1]  # the last is not full
@@ -83,18 +93,63 @@ def main():
 
         return call, w.TRAIN_STEPS, lambda: None
 
+    def integrating(model, work):
+        """Follows −∇E as TorchEBM's own benchmark does."""
+        integrator = {"euler_maruyama": EulerMaruyamaIntegrator, "heun": HeunIntegrator, "rk4": RK4Integrator,
+                      "leapfrog": LeapfrogIntegrator}[work.sampler]()
+        step_size, diffusion = torch.tensor(work.step_size), torch.tensor(w.DIFFUSION)
+        more = {"diffusion": lambda x, t: diffusion} if work.sampler in ("euler_maruyama", "heun") else {}
+
+        def drift(x, t):
+            x = x.detach().requires_grad_(True)
+            return -torch.autograd.grad(model(x).sum(), x)[0]
+
+        def run():
+            state = {"x": torch.randn(work.chains, work.dim)}
+            if work.sampler == "leapfrog":
+                state["p"] = torch.randn(work.chains, work.dim)
+            return integrator.integrate(state, step_size=step_size, n_steps=work.steps, drift=drift, **more)["x"]
+
+        return run
+
+    def prepare_mixed(work):
+        rates, starts = (torch.tensor(v)[:, None] for v in w.mixed(work.chains))
+        integrator = Dopri5Integrator(rtol=w.RTOL, atol=w.ATOL)
+        times = torch.tensor([0.0, w.MIXED_TIME])
+        x, evaluations = None, 0
+
+        def drift(x, t):
+            nonlocal evaluations
+            evaluations += 1
+            return -rates * (x - torch.cos(t)[:, None])
+
+        def call():
+            nonlocal x, evaluations
+            evaluations = 0
+            x = integrator.integrate({"x": starts}, step_size=torch.tensor(work.step_size), n_steps=1, drift=drift, t=times)["x"]
+
+        return (call, 1, lambda: w.mean_error(x[:, 0] ** 2), lambda: w.mixed_figures(x[:, 0].tolist(), [evaluations] * work.chains))
+
     def prepare(work):
         if work.sampler in w.LOSSES:
             return prepare_training(work)
-        model = {"doublewell": DoubleWellModel, "mlp": MLPEnergy, "gaussian": lambda: gaussian(work.dim)}[work.energy]()
-        sampler = samplers[work.sampler](model, work.step_size)
+        if work.energy == "mixed":
+            return prepare_mixed(work)
+        model = {"doublewell": DoubleWellModel, "mlp": lambda: MLPEnergy(work), "mlp128": lambda: MLPEnergy(work),
+                 "flow": lambda: Flow(work), "gaussian": lambda: gaussian(work.dim)}[work.energy]()
+        if work.energy == "mlp128":
+            run = integrating(model, work)
+        else:
+            sampler = FlowSampler(model, integrator="heun") if work.energy == "flow" else samplers[work.sampler](model, work.step_size)
+            run = lambda: sampler.sample(dim=work.dim, n_samples=work.chains, n_steps=work.steps)
         x = None
 
         def call():
             nonlocal x
-            x = sampler.sample(dim=work.dim, n_samples=work.chains, n_steps=work.steps)
+            x = run()
 
-        return call, 1, lambda: w.mean_error(model(x).detach())
+        energy = (lambda x: (x**2).mean(1)) if work.energy == "flow" else model
+        return call, 1, lambda: w.mean_error(energy(x).detach())
 
     w.serve("torchebm", {"version": torchebm.__version__, "torch": torch.__version__,
                          "threads": torch.get_num_threads()}, prepare)

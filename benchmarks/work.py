@@ -4,6 +4,7 @@ The runner writes "ROW REPETITIONS" to an engine's standard input and reads one 
 {"row", "first_ms", "times_ms", "check"} or {"row", "error"}. first_ms is the first call in the
 process, compile included (null on later requests); check is the mean energy of what was sampled
 and its standard error, which the runner compares across engines: the same work gives the same number.
+Where there is no energy it is the mean square. "figures", where a row has some, are what else is known of the last call.
 
 "ESS_ROW REPETITIONS SEED FILE" asks for a warm-up and then that many timed runs that keep all draws, those of the last in
 FILE, float32 [chains, draws, dim]. The answer: {"row", "warm_ms", "times_ms", "accept", "step_size"}. A fifth word, "alone", lets every
@@ -22,12 +23,12 @@ from random import Random
 
 @dataclass(frozen=True)
 class Work:
-    energy: str  # "doublewell" (h=2, b=1), "mlp" (2-64-64-1, SiLU), "field" (2-64-64-2) or "gaussian" (10-d)
-    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov", or one of LOSSES
+    energy: str  # "doublewell" (h=2, b=1), "gaussian" (10-d), "mixed" (see MIXED), or a network of SIZES
+    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov", one of INTEGRATORS, one of LOSSES, or "dopri5", adaptive
     chains: int  # of a loss: the batch
     dim: int
     steps: int  # of "pcd" its k, of "ssm" its projections
-    step_size: float  # of "dsm" its noise
+    step_size: float  # of "dsm" its noise, of "dopri5" the first
 
 
 ROWS = {
@@ -43,13 +44,20 @@ ROWS = {
     "ssm5_train_step_128": Work("mlp", "ssm", 128, 2, 5, 0),
     "dsm_train_step_128": Work("mlp", "dsm", 128, 2, 0, 0.1),
     "eqm_train_step_128": Work("field", "eqm", 128, 2, 0, 0),
+    "fm_train_step_256": Work("flow", "fm", 256, 2, 0, 0),
+    "flow_sample_heun50_10000": Work("flow", "heun", 10000, 2, 50, 1 / 50),
+    "adaptive_dopri5_mixed": Work("mixed", "dopri5", 1000, 1, 0, 1e-3),
 }
-LOSSES = {"pcd", "sm", "ssm", "dsm", "eqm"}
+LOSSES = {"pcd", "sm", "ssm", "dsm", "eqm", "fm"}
+INTEGRATORS = ("euler_maruyama", "heun", "rk4", "leapfrog")
 for _sampler in ("langevin", "hmc", "gradient_descent", "nesterov"):
     for _n, _d, _k in ((64, 8, 50), (256, 32, 100), (1024, 128, 200)):
         ROWS[f"grid_{_sampler}_{_n}x{_d}x{_k}"] = Work("doublewell", _sampler, _n, _d, _k, 1e-3)
-
-
+for _sampler in INTEGRATORS:
+    for _n, _d, _k in ((64, 8, 50), (256, 32, 100), (1024, 128, 200)):
+        ROWS[f"grid_{_sampler}_{_n}x{_d}x{_k}"] = Work("mlp128", _sampler, _n, _d, _k, 1e-3)
+for _k in (2, 8, 64, 256):
+    ROWS[f"steps_heun_10000x2x{_k}"] = Work("flow", "heun", 10000, 2, _k, 1 / _k)
 
 @dataclass(frozen=True)
 class Ess:
@@ -73,23 +81,53 @@ ESS_CHAINS, ESS_DIM, ESS_WARM_UP, ESS_STEP_SIZE = 64, 100, 1000, 0.1  # the last
 LEAPFROG_STEPS = 10
 MOMENTUM = 0.9
 CORRELATION = 0.5  # the Gaussian's covariance is CORRELATION^|i−j|
+DIFFUSION = 0.1  # D of euler_maruyama and of heun on an energy: dx = −∇E dt + √(2D) dW
 
-# Training, by Adam on 3000 points of two moons in batches of 128. With the L2 penalty that TorchEBM defaults to for persistent
+# The networks, SiLU between layers; 0 stands for the dimension of x. "flow" is told the time as one more number behind x.
+SIZES = {"mlp": (2, 64, 64, 1), "field": (2, 64, 64, 2), "flow": (3, 64, 64, 2), "mlp128": (0, 128, 128, 1)}
+
+# "mixed": x' = −λᵢ(x − cos t) for each chain, from x = 2 sin(i+1) at t = 0 on, with λ spread evenly in its logarithm.
+MIXED_RATES, MIXED_TIME, RTOL, ATOL = (1, 1000), 2, 1e-4, 1e-6
+
+# Training, by Adam on 3000 points of two moons in batches. With the L2 penalty that TorchEBM defaults to for persistent
 # contrastive divergence, 1e-3, the energy collapses after some 2000 steps; with 0.1 it trains for as long as the benchmark lasts.
 TRAIN_STEPS = 50
 BUFFER, FRESH, REGULARISATION, LEARNING_RATE = 8192, 0.05, 0.1, 1e-3
 POINTS, NOISE = 3000, 0.05
 
 
-def mlp_weights(outputs=1):
-    """The MLP's weights, the same in every engine: [(w as rows [in][out], b as [out])]."""
+def mlp_weights(network, dim):
+    """The weights of a network of SIZES, the same in every engine: [(w as rows [in][out], b as [out])]."""
     layers, k = [], 0
-    for n_in, n_out in ((2, 64), (64, 64), (64, outputs)):
+    sizes = [size or dim for size in SIZES[network]]
+    for n_in, n_out in zip(sizes, sizes[1:]):
         scale = math.sqrt(3 / n_in)
         w = [[scale * math.sin(12.9898 * (k + i * n_out + j + 1)) for j in range(n_out)] for i in range(n_in)]
         k += n_in * n_out
         layers.append((w, [0.0] * n_out))
     return layers
+
+
+def mixed(chains):
+    """λᵢ and where the chains start, of "mixed"."""
+    low, high = MIXED_RATES
+    rates = [low * (high / low) ** (i / (chains - 1)) for i in range(chains)]
+    return rates, [2 * math.sin(i + 1) for i in range(chains)]
+
+
+def mixed_exact(rate, start, t):
+    """x at t, of "mixed"."""
+    def way(t):  # to which x falls
+        return (rate * rate * math.cos(t) + rate * math.sin(t)) / (1 + rate * rate)
+
+    return way(t) + (start - way(0)) * math.exp(-rate * t)
+
+
+def mixed_figures(x, evaluations):
+    """The figures of "mixed", of where the chains are at MIXED_TIME and of how often each has evaluated its slope."""
+    rates, starts = mixed(len(x))
+    error = max(abs(float(v) - mixed_exact(rate, start, MIXED_TIME)) for v, rate, start in zip(x, rates, starts))
+    return {"evaluations": sum(evaluations) / len(evaluations), "most": max(evaluations), "error": error}
 
 
 def two_moons():
@@ -112,8 +150,8 @@ def deviations(row):
 def serve(engine, about, prepare, adapt=None):
     """Answers the runner until standard input closes.
 
-    prepare(work) returns (call, units, check): call() does the work and waits for it to end, a call
-    is worth `units` of what the row times, check() is [mean, standard error] of the energy after the
+    prepare(work) returns (call, units, check), and a function that gives the figures if there are some: call() does the work and
+    waits for it to end, a call is worth `units` of what the row times, check() is [mean, standard error] of the energy after the
     last call, or None.
 
     adapt(row, seed, alone), for ESS_ROWS, warms up and waits for that, and returns (sample, step size):
@@ -132,9 +170,11 @@ def serve(engine, about, prepare, adapt=None):
             if row not in prepared:
                 prepared[row] = prepare(ROWS[row])
                 first = timed(*prepared[row][:2])
-            call, units, check = prepared[row]
+            call, units, check, *figures = prepared[row]
             times = [timed(call, units) for _ in range(int(repetitions))]
             answer = {"row": row, "first_ms": first, "times_ms": times, "check": check()}
+            if figures:
+                answer["figures"] = figures[0]()
         except Exception as e:  # the runner shows it and goes on with the other rows
             answer = {"row": row, "error": f"{type(e).__name__}: {e}"}
         print(json.dumps(answer), flush=True)

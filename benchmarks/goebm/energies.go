@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/goebm/goebm/ebm"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -13,8 +14,8 @@ import (
 // newEnergy is the energy of a row.
 func newEnergy(store *model.Store, w work) ebm.Energy {
 	switch w.energy {
-	case "mlp":
-		return newMLP(store)
+	case "mlp", "mlp128":
+		return newMLP(store, w)
 	case "gaussian":
 		cov := make([][]float64, w.dim)
 		for i := range cov {
@@ -29,21 +30,29 @@ func newEnergy(store *model.Store, w work) ebm.Energy {
 	}
 }
 
-// newMLP is the network 2-64-64-1 as an energy.
-func newMLP(store *model.Store) ebm.Net {
-	net := network(1)
+// newMLP is a network as an energy.
+func newMLP(store *model.Store, w work) ebm.Net {
+	net := network(w)
 	return ebm.Net{Scope: store.Scope("energy"), Fn: func(scope *model.Scope, x *Node, _ ...*Node) *Node { return Squeeze(net(scope, x), -1) }}
 }
 
-// newField is the network 2-64-64-2 as a field.
-func newField(store *model.Store) ebm.FieldNet {
-	net := network(2)
-	return ebm.FieldNet{Scope: store.Scope("field"), Fn: func(scope *model.Scope, x, _ *Node, _ ...*Node) *Node { return net(scope, x) }}
+// newField is a network as a field, which "flow" tells the time as one more number behind x.
+func newField(store *model.Store, w work) ebm.FieldNet {
+	net := network(w)
+	return ebm.FieldNet{Scope: store.Scope("field"), Fn: func(scope *model.Scope, x, t *Node, _ ...*Node) *Node {
+		if w.energy == "flow" {
+			x = Concatenate([]*Node{x, ExpandAxes(t, -1)}, -1)
+		}
+		return net(scope, x)
+	}}
 }
 
+// sizes of the networks' layers; 0 stands for the dimension of x.
+var sizes = map[string][]int{"mlp": {2, 64, 64, 1}, "field": {2, 64, 64, 2}, "flow": {3, 64, 64, 2}, "mlp128": {0, 128, 128, 1}}
+
 // network has SiLU units, and is written out so that it begins with the weights that work.py prescribes.
-func network(outputs int) func(scope *model.Scope, x *Node) *Node {
-	layers := mlpWeights(outputs)
+func network(w work) func(scope *model.Scope, x *Node) *Node {
+	layers := mlpWeights(w)
 	return func(scope *model.Scope, x *Node) *Node {
 		g := x.Graph()
 		for i, weights := range layers {
@@ -59,11 +68,14 @@ func network(outputs int) func(scope *model.Scope, x *Node) *Node {
 }
 
 // mlpWeights are the weights [in][out] of the layers.
-func mlpWeights(outputs int) [][][]float32 {
+func mlpWeights(w work) [][][]float32 {
 	var layers [][][]float32
-	k := 0
-	for _, size := range [][2]int{{2, 64}, {64, 64}, {64, outputs}} {
-		in, out := size[0], size[1]
+	k, size := 0, slices.Clone(sizes[w.energy])
+	if size[0] == 0 {
+		size[0] = w.dim
+	}
+	for l, out := range size[1:] {
+		in := size[l]
 		scale := math.Sqrt(3 / float64(in))
 		w := make([][]float32, in)
 		for i := range w {

@@ -20,8 +20,10 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/backend"
+	"github.com/goebm/goebm/ebm/flow"
 	"github.com/goebm/goebm/ebm/samplers"
 	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -29,6 +31,7 @@ const (
 	leapfrogSteps = 10
 	momentum      = 0.9
 	correlation   = 0.5 // the Gaussian's covariance is correlation^|i−j|
+	diffusion     = 0.1 // D of dx = −∇E dt + √(2D) dW
 )
 
 // work is one row of the benchmark.
@@ -51,14 +54,25 @@ var rows = map[string]work{
 	"ssm5_train_step_128":              {"mlp", "ssm", 128, 2, 5, 0},
 	"dsm_train_step_128":               {"mlp", "dsm", 128, 2, 0, 0.1},
 	"eqm_train_step_128":               {"field", "eqm", 128, 2, 0, 0},
+	"fm_train_step_256":                {"flow", "fm", 256, 2, 0, 0},
+	"flow_sample_heun50_10000":         {"flow", "heun", 10000, 2, 50, 1. / 50},
+	"adaptive_dopri5_mixed":            {"mixed", "dopri5", 1000, 1, 0, 1e-3},
 }
 
 func init() {
-	for _, sampler := range []string{"langevin", "hmc", "gradient_descent", "nesterov"} {
-		for _, size := range [][3]int{{64, 8, 50}, {256, 32, 100}, {1024, 128, 200}} {
-			row := fmt.Sprintf("grid_%s_%dx%dx%d", sampler, size[0], size[1], size[2])
-			rows[row] = work{"doublewell", sampler, size[0], size[1], size[2], 1e-3}
+	for energy, samplers := range map[string][]string{
+		"doublewell": {"langevin", "hmc", "gradient_descent", "nesterov"},
+		"mlp128":     {"euler_maruyama", "heun", "rk4", "leapfrog"},
+	} {
+		for _, sampler := range samplers {
+			for _, size := range [][3]int{{64, 8, 50}, {256, 32, 100}, {1024, 128, 200}} {
+				row := fmt.Sprintf("grid_%s_%dx%dx%d", sampler, size[0], size[1], size[2])
+				rows[row] = work{energy, sampler, size[0], size[1], size[2], 1e-3}
+			}
 		}
+	}
+	for _, steps := range []int{2, 8, 64, 256} {
+		rows[fmt.Sprintf("steps_heun_10000x2x%d", steps)] = work{"flow", "heun", 10000, 2, steps, 1 / float64(steps)}
 	}
 }
 
@@ -97,6 +111,8 @@ type prepared struct {
 	call  func() error              // does the work, and returns when it is done
 	units float64                   // how many of what the row times a call does
 	check func() ([]float64, error) // mean energy after the last call and its standard error; nil where there is none
+
+	figures func() (map[string]float64, error) // what else is known of the last call; nil where there is nothing
 }
 
 // answer is one line of standard output.
@@ -105,6 +121,8 @@ type answer struct {
 	FirstMS *float64  `json:"first_ms"`
 	TimesMS []float64 `json:"times_ms"`
 	Check   []float64 `json:"check"`
+
+	Figures map[string]float64 `json:"figures,omitempty"`
 }
 
 // serve answers the runner until standard input closes.
@@ -204,7 +222,10 @@ func (a *answer) fill(b compute.Backend, ready map[string]*prepared, repetitions
 		return nil
 	}
 	var err error
-	a.Check, err = p.check()
+	if a.Check, err = p.check(); err != nil || p.figures == nil {
+		return err
+	}
+	a.Figures, err = p.figures()
 	return err
 }
 
@@ -219,8 +240,14 @@ func prepare(b compute.Backend, w work) (*prepared, error) {
 	if loss := newLoss(store, w); loss != nil {
 		return prepareTraining(b, store, loss, w)
 	}
+	switch w.energy {
+	case "flow":
+		return prepareFlow(b, store, w)
+	case "mixed":
+		return prepareMixed(b, w)
+	}
 	energy := newEnergy(store, w)
-	sampler, err := ebm.NewSampler(b, store, energy, kernel(w))
+	sampler, err := ebm.NewSampler(b, store, energy, kernel(w, energy))
 	if err != nil {
 		return nil, err
 	}
@@ -240,9 +267,23 @@ func prepare(b compute.Backend, w work) (*prepared, error) {
 	}, nil
 }
 
-func kernel(w work) ebm.Kernel {
+func kernel(w work, energy ebm.Energy) ebm.Kernel {
 	step := ebm.Fixed(w.stepSize)
+	down := ebm.FieldFunc(func(x, _ *Node, cond ...*Node) *Node {
+		_, grad := ebm.ValueGrad(energy, x, cond...)
+		return Neg(grad)
+	})
+	noise := func(_, t *Node, _ ...*Node) *Node { return AddScalar(ZerosLike(t), math.Sqrt(2*diffusion)) }
+	to := float64(w.steps) * w.stepSize
 	switch w.sampler {
+	case "euler_maruyama":
+		return flow.NoisySteps{Drift: down, Diffusion: noise, To: to, Steps: w.steps}
+	case "heun":
+		return flow.NoisySteps{Drift: down, Diffusion: noise, Method: flow.StochasticHeun{}, To: to, Steps: w.steps}
+	case "rk4":
+		return flow.FixedSteps{Field: down, To: to, Steps: w.steps}
+	case "leapfrog":
+		return flow.SymplecticSteps{To: to, Steps: w.steps}
 	case "hmc":
 		return samplers.HMC{StepSize: step, Leapfrog: leapfrogSteps}
 	case "gradient_descent":

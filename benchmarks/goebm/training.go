@@ -59,7 +59,9 @@ func newLoss(store *model.Store, w work) ebm.Loss {
 	case "dsm":
 		return losses.DenoisingScoreMatching{Energy: newEnergy(store, w), Sigma: w.stepSize}
 	case "eqm":
-		return losses.EquilibriumMatching{Field: newField(store)}
+		return losses.EquilibriumMatching{Field: newField(store, w)}
+	case "fm":
+		return losses.FlowMatching{Field: newField(store, w)}
 	default:
 		return nil
 	}

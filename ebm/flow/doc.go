@@ -15,7 +15,7 @@
 //   - [StochasticIntegrator], one step of an [SDE], dx = f dt + g dW: [EulerMaruyama], [ImplicitEulerMaruyama], [Milstein],
 //     [StochasticHeun], [SRA1]
 //   - [Symplectic], one step of Hamilton's equations: the [Splitting] methods [Leapfrog] and [Yoshida4], and [GeneralisedLeapfrog]
-//   - [FixedSteps] and [NoisySteps]: such steps as kernels of [ebm.Sampler]
+//   - [FixedSteps], [NoisySteps] and [SymplecticSteps]: such steps as kernels of [ebm.Sampler]
 //   - [Sampler]: from noise to data and back along a trained field, as a [Transport] says: by the flow or by its diffusion, with log densities.
 //     [Converted] makes a field of one quantity into one of another
 //   - [Solver]: many [Adaptive] steps, each chain's of their own length, with values at the times asked for

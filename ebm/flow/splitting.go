@@ -22,8 +22,8 @@ type Splitting struct {
 	P           int // the order
 }
 
-// Leapfrog is half a kick, a drift and half a kick, also known as velocity Verlet: order 2, two forces a step, stable below 2/ω at
-// the highest frequency ω.
+// Leapfrog is half a kick, a drift and half a kick, also known as velocity Verlet: order 2, two forces a step, the second of which is the
+// next step's first, so that [SymplecticSteps] take one; stable below 2/ω at the highest frequency ω.
 //
 // L. Verlet, Computer "experiments" on classical fluids, Phys. Rev. 159 (1967), doi:10.1103/PhysRev.159.98.
 var Leapfrog = Splitting{Kick: []float64{1. / 2, 1. / 2}, Drift: []float64{1}, P: 2}
@@ -47,18 +47,33 @@ func (m Splitting) Order() int { return m.P }
 
 // Step makes one step for every chain.
 func (m Splitting) Step(h Hamiltonian, x, p, t, dt *Node) (newX, newP *Node) {
+	newX, newP, _ = m.stages(h, x, p, t, dt, nil)
+	return newX, newP
+}
+
+// stages is Step, given the force of its first kick if it is not nil; last is that of its last kick.
+func (m Splitting) stages(h Hamiltonian, x, p, t, dt, first *Node) (newX, newP, last *Node) {
 	m.check()
 	size := AlongRows(dt, x)
 	for i, kick := range m.Kick {
 		if kick != 0 {
-			p = Add(p, Mul(h.force(x, p, t), MulScalar(size, kick)))
+			if last = first; i > 0 || first == nil {
+				last = h.force(x, p, t)
+			}
+			p = Add(p, Mul(last, MulScalar(size, kick)))
 		}
 		if i < len(m.Drift) && m.Drift[i] != 0 {
 			x = Add(x, Mul(h.velocity(x, p, t), MulScalar(size, m.Drift[i])))
 			t = Add(t, MulScalar(dt, m.Drift[i]))
 		}
 	}
-	return x, p
+	return x, p, last
+}
+
+// firstSameAsLast is whether a step ends with the force with which the next begins.
+func (m Splitting) firstSameAsLast() bool {
+	s := len(m.Kick)
+	return s > 1 && len(m.Drift) == s-1 && m.Kick[0] != 0 && m.Kick[s-1] != 0
 }
 
 func (m Splitting) check() {
