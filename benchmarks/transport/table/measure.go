@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -68,19 +69,28 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 	if err != nil {
 		return nil, err
 	}
-	w2 := func() (float64, error) { return test.distance(ctx, b, store, t.process, seed) }
-	if r.Last, err = w2(); err != nil {
+	ends := make([][]float32, 3) // by the last, the averaged and the best weights
+	end := func(k int) (err error) {
+		ends[k], err = test.end(ctx, b, store, t.process, seed)
+		return err
+	}
+	if err = end(0); err != nil {
 		return nil, err
 	}
-	if err = ebm.WithEMA(store, func() error { r.Averaged, err = w2(); return err }); err != nil {
+	if err = ebm.WithEMA(store, func() error { return end(1) }); err != nil {
 		return nil, err
 	}
 	if err = v.restore(); err != nil {
 		return nil, err
 	}
-	if r.W2, err = w2(); err != nil {
+	if err = end(2); err != nil {
 		return nil, err
 	}
+	w2, err := test.distances(ends)
+	if err != nil {
+		return nil, err
+	}
+	r.Last, r.Averaged, r.W2 = w2[0], w2[1], w2[2]
 	r.PathEnergy, err = test.pathEnergy(ctx, b, store, t.velocity)
 	r.NPE = math.Abs(r.PathEnergy-optimal) / optimal
 	return r, err
@@ -119,17 +129,29 @@ func (p part) follow(ctx context.Context, b compute.Backend, store *model.Store,
 	return sampler.Sample(ctx, ebm.Options{Start: start, Steps: steps, Seed: seed, Trajectory: path})
 }
 
-// distance is the W2 between where a kernel leads and the target.
-func (p part) distance(ctx context.Context, b compute.Backend, store *model.Store, k ebm.Kernel, seed uint64) (float64, error) {
+// end is where a kernel leads.
+func (p part) end(ctx context.Context, b compute.Backend, store *model.Store, k ebm.Kernel, seed uint64) ([]float32, error) {
 	out, err := p.follow(ctx, b, store, k, seed, false)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	x, err := tensors.CopyFlatData[float32](out.X)
-	if err != nil {
-		return 0, err
+	return tensors.CopyFlatData[float32](out.X)
+}
+
+// distances are the W2 between each of these and the target, found on several cores.
+func (p part) distances(ends [][]float32) ([]float64, error) {
+	w2, errs := make([]float64, len(ends)), make([]error, len(ends))
+	var all sync.WaitGroup
+	for i, x := range ends {
+		all.Go(func() { w2[i], errs[i] = metrics.Wasserstein{}.Between(x, p.target.X, 2) })
 	}
-	return metrics.Wasserstein{}.Between(x, p.target.X, 2)
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return w2, nil
 }
 
 // pathEnergy is Σ E‖v‖²h over the flow's steps of length h, each of which moves a point by vh.

@@ -100,12 +100,16 @@ func TestMeasure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w2, err := p.distance(context.Background(), b, store, follow(v), 1)
+		end, err := p.end(context.Background(), b, store, follow(v), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if math.Abs(energy-10) > 1e-3 || w2 > 1e-4 {
-			t.Errorf("the path energy is %g and the distance %g, want 10 and 0", energy, w2)
+		w2, err := p.distances([][]float32{p.source.X, end})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(energy-10) > 1e-3 || math.Abs(w2[0]-math.Sqrt(10)) > 1e-3 || w2[1] > 1e-4 {
+			t.Errorf("the path energy is %g and the distances %v, want 10, and √10 and 0", energy, w2)
 		}
 	})
 }
