@@ -31,6 +31,7 @@ type Score struct {
 	PathEnergy float64 `json:"path_energy"` // ∫ E‖v‖² dt along the flow
 	NPE        float64 `json:"npe"`         // |path energy − W2²|/W2², with the W2 between source and target
 	Steps      int     `json:"steps"`
+	Best       int     `json:"best_step"` // where the loss on held-out points was least
 	Seconds    float64 `json:"seconds"` // of training, compilation and validation included
 }
 
@@ -61,7 +62,7 @@ func (m method) run(ctx context.Context, b compute.Backend, s set, seed uint64, 
 	defer v.exec.Finalize()
 	_, err = ebm.Train(ctx, b, store, t.loss, m.batches(train, seed, o.Batch), ebm.TrainOptions{Steps: o.Steps, LearningRate: 1e-3, WeightDecay: 1e-5,
 		EMA: .999, Seed: seed, Progress: o.Progress, OnEpoch: v.check})
-	r.Seconds = time.Since(began).Seconds()
+	r.Seconds, r.Best = time.Since(began).Seconds(), v.at
 	if diagnosis := (*ebm.Diagnosis)(nil); errors.As(err, &diagnosis) {
 		r.Diverged = diagnosis.Error()
 		return r, nil

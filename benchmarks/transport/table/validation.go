@@ -20,6 +20,7 @@ type validation struct {
 
 	checks  int
 	best    float64
+	at      int // its step
 	weights map[*model.Variable]*tensors.Tensor
 }
 
@@ -43,7 +44,7 @@ func newValidation(b compute.Backend, store *model.Store, loss ebm.Loss, data tr
 }
 
 // check measures the loss after an epoch, with noise and times of its own, and keeps the weights if it is the least so far.
-func (v *validation) check(epoch int, _ ebm.TrainProgress) error {
+func (v *validation) check(epoch int, row ebm.TrainProgress) error {
 	if epoch%checkEvery != 0 {
 		return nil
 	}
@@ -61,7 +62,7 @@ func (v *validation) check(epoch int, _ ebm.TrainProgress) error {
 		v.checks++
 	}
 	if loss := sum / float64(len(v.batches)); loss < v.best {
-		v.best, v.weights = loss, map[*model.Variable]*tensors.Tensor{}
+		v.best, v.at, v.weights = loss, row.Step, map[*model.Variable]*tensors.Tensor{}
 		for w := range v.store.IterVariables() {
 			if !w.Trainable {
 				continue
