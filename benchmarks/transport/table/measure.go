@@ -32,7 +32,7 @@ type Score struct {
 	NPE        float64 `json:"npe"`         // |path energy − W2²|/W2², with the W2 between source and target
 	Steps      int     `json:"steps"`
 	Best       int     `json:"best_step"` // where the loss on held-out points was least
-	Seconds    float64 `json:"seconds"` // of training, compilation and validation included
+	Seconds    float64 `json:"seconds"`   // of training, compilation and validation included
 }
 
 // String is a line about a score.
