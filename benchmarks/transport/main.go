@@ -6,7 +6,7 @@
 //	go run ./benchmarks/transport -quick                 # a few steps, to build/transport.json
 //	go run ./benchmarks/transport -print                 # the table alone
 //	go run ./benchmarks/transport -what gaussian         # the bridge, likewise, to benchmarks/gaussian_bridge.json
-//	go run ./benchmarks/transport -what gaussian -dims 20 -couplings exact -batches 512
+//	go run ./benchmarks/transport -what gaussian -dims 20 -couplings exact -pools 128
 //
 // It writes after each training, and goes on where it was stopped. What is measured say packages table and gaussian.
 package main
@@ -47,7 +47,7 @@ var (
 
 	dims      = flag.String("dims", "", "gaussian: separated by commas; default 5,20")
 	couplings = flag.String("couplings", "", "gaussian: of independent, exact and sinkhorn; default all")
-	batches   = flag.String("batches", "", "gaussian: batch sizes, separated by commas; default 128")
+	pools     = flag.String("pools", "", "gaussian: points that are paired at once, separated by commas; default 128,2048")
 )
 
 func main() {
@@ -57,7 +57,7 @@ func main() {
 	points := 0
 	if *quick {
 		*steps, points = cmp.Or(*steps, 200), 512
-		*seeds = cmp.Or(*seeds, "42")
+		*seeds, *pools = cmp.Or(*seeds, "42"), cmp.Or(*pools, "128,256")
 	}
 	switch *what {
 	case "table":
@@ -70,7 +70,7 @@ func main() {
 			}
 		}
 		must.M(gaussian.Fill(ctx, must.M1(backend.New()), path, gaussian.Run{Dims: numbers[int](*dims), Couplings: list(*couplings),
-			Batches: numbers[int](*batches), Seeds: numbers[uint64](*seeds), Steps: *steps, Points: points, Progress: bar()}))
+			Pools: numbers[int](*pools), Seeds: numbers[uint64](*seeds), Steps: *steps, Points: points, Progress: bar()}))
 	default:
 		must.M(fmt.Errorf("-what is table or gaussian, not %s", *what))
 	}

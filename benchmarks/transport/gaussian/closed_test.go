@@ -3,7 +3,13 @@ package gaussian
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/goebm/goebm/ebm/datasets"
 )
 
 // The closed form against a plan with entropy found on a grid, in one dimension: Σ P((x−y)²/2σ²) + KL least.
@@ -88,5 +94,51 @@ func TestDivergence(t *testing.T) {
 	}
 	if _, err := divergence(make([]float64, 2*dim), dim, 0.3); err == nil {
 		t.Error("points that are one have a divergence")
+	}
+}
+
+// The parts of a batch are its rows in order, and any step may be the first.
+func TestParted(t *testing.T) {
+	data := func() *parted {
+		d := &datasets.Data{Name: "rows", Dim: 1}
+		for i := range 24 {
+			d.X = append(d.X, float32(i))
+		}
+		return &parted{of: &datasets.Batches{Data: d, Size: 12, Seed: 1}, into: 3}
+	}
+	read := func(p *parted) (all [][]float32) {
+		for batch, err := range p.Iter() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, tensors.MustCopyFlatData[float32](batch.Inputs[0]))
+		}
+		return all
+	}
+	p := data()
+	whole := append(read(p), read(p)...)
+	seen := map[float32]bool{}
+	for _, v := range slices.Concat(whole[:6]...) {
+		seen[v] = true
+	}
+	if len(whole) != 12 || p.PerEpoch() != 6 || len(seen) != 24 {
+		t.Fatalf("two epochs are %v", whole)
+	}
+	for _, step := range []int{0, 2, 5, 7, 9} {
+		p := data()
+		if err := p.Seek(step); err != nil {
+			t.Fatal(err)
+		}
+		end := 6 * (step/6 + 1)
+		if got := read(p); !slices.EqualFunc(got, whole[step:end], slices.Equal) {
+			t.Errorf("from step %d on the batches are %v, want %v", step, got, whole[step:end])
+		}
+	}
+	p = data()
+	p.into = 5
+	for _, err := range p.Iter() {
+		if err == nil || !strings.Contains(err.Error(), "12 rows do not make 5 equal batches") {
+			t.Errorf("got the error %v", err)
+		}
 	}
 }

@@ -26,7 +26,8 @@ import (
 type Score struct {
 	Dim      int     `json:"dim"`
 	Coupling string  `json:"coupling"`
-	Batch    int     `json:"batch"` // also of the coupling
+	Batch    int     `json:"batch"`
+	Pool     int     `json:"pool"` // points that are paired at once
 	Seed     uint64  `json:"seed"`
 	Steps    int     `json:"steps"`
 	Seconds  float64 `json:"seconds"` // of training, compilation included
@@ -41,15 +42,17 @@ type Score struct {
 // String is a line about a score.
 func (s *Score) String() string {
 	line := func(k KL) string { return fmt.Sprintf("%.2f/%.2f", 1e3*k.Full, 1e3*k.Diagonal) }
-	return fmt.Sprintf("d=%d %s batch %d seed %d  KL×10³ full/diagonal: SDE %s, 100 steps %s, averaged weights %s, ODE %s, truth %s  %.0f s", s.Dim,
-		s.Coupling, s.Batch, s.Seed, line(s.SDE20), line(s.SDE100), line(s.AveragedSDE20), line(s.ODE20), line(s.Truth), s.Seconds)
+	return fmt.Sprintf("d=%d %s of %d seed %d  KL×10³ full/diagonal: SDE %s, 100 steps %s, averaged weights %s, ODE %s, truth %s  %.0f s", s.Dim,
+		s.Coupling, s.Pool, s.Seed, line(s.SDE20), line(s.SDE100), line(s.AveragedSDE20), line(s.ODE20), line(s.Truth), s.Seconds)
 }
+
+const batch = 128 // to train on
 
 // Run says which trainings to do.
 type Run struct {
 	Dims      []int                   // default 5 and 20
 	Couplings []string                // default independent, exact, sinkhorn
-	Batches   []int                   // default 128
+	Pools     []int                   // points that are paired at once, multiples of a batch's 128. Default 128 and 2048
 	Seeds     []uint64                // default 1 to 5
 	Steps     int                     // default 10 000
 	Points    int                     // to train on, and to test with. Default 10 000
@@ -71,14 +74,20 @@ func Fill(ctx context.Context, b compute.Backend, path string, o Run) error {
 	defaults(&o)
 	for _, seed := range o.Seeds {
 		for _, dim := range o.Dims {
-			for _, batch := range o.Batches {
+			for _, pool := range o.Pools {
 				for _, name := range o.Couplings {
+					if pool < batch || pool%batch != 0 || pool > o.Points {
+						return errors.Errorf("%d points to pair at once are no multiple of %d, or more than there are", pool, batch)
+					}
 					if couplings[name] == nil {
 						return errors.Errorf("there is no coupling %q; there are independent, exact and sinkhorn", name)
 					}
-					s := &Score{Dim: dim, Coupling: name, Batch: batch, Seed: seed, Steps: o.Steps}
+					if name == "independent" && pool != batch { // as it is with any
+						continue
+					}
+					s := &Score{Dim: dim, Coupling: name, Batch: batch, Pool: pool, Seed: seed, Steps: o.Steps}
 					if slices.ContainsFunc(all, func(h *Score) bool {
-						return h.Dim == dim && h.Coupling == name && h.Batch == batch && h.Seed == seed && h.Steps == o.Steps
+						return h.Dim == dim && h.Coupling == name && h.Pool == pool && h.Seed == seed && h.Steps == o.Steps
 					}) {
 						continue
 					}
@@ -108,8 +117,8 @@ func defaults(o *Run) {
 	if o.Couplings == nil {
 		o.Couplings = []string{"independent", "exact", "sinkhorn"}
 	}
-	if o.Batches == nil {
-		o.Batches = []int{128}
+	if o.Pools == nil {
+		o.Pools = []int{batch, 2048}
 	}
 	if o.Seeds == nil {
 		o.Seeds = []uint64{1, 2, 3, 4, 5}
@@ -146,7 +155,7 @@ func (s *Score) measure(ctx context.Context, b compute.Backend, o Run) error {
 		return net.MLP(store, name, s.Seed, []int{256, 256}, activation.Swish)
 	}
 	loss := losses.ScoreFlowMatching{Velocity: field("/velocity"), Score: field("/score"), Sigma: sigma, Paired: true}
-	pairs := &flow.Paired{Data: &datasets.Batches{Data: target, Size: s.Batch, Seed: s.Seed}, Coupling: couplings[s.Coupling], Seed: s.Seed,
+	pairs := &flow.Paired{Data: &datasets.Batches{Data: target, Size: s.Pool, Seed: s.Seed}, Coupling: couplings[s.Coupling], Seed: s.Seed,
 		Source: func(x0 []float64, dim int, rng *rand.Rand) {
 			for i := 0; i < len(x0); i += dim {
 				for k, v := range source.Row(rng.IntN(source.Len())) {
@@ -155,7 +164,7 @@ func (s *Score) measure(ctx context.Context, b compute.Backend, o Run) error {
 			}
 		}}
 	began := time.Now()
-	if _, err := ebm.Train(ctx, b, store, loss, pairs, ebm.TrainOptions{Steps: s.Steps, LearningRate: 1e-4, EMA: .999, Seed: s.Seed,
+	if _, err := ebm.Train(ctx, b, store, loss, &parted{of: pairs, into: s.Pool / s.Batch}, ebm.TrainOptions{Steps: s.Steps, LearningRate: 1e-4, EMA: .999, Seed: s.Seed,
 		Progress: o.Progress}); err != nil {
 		return err
 	}
