@@ -16,9 +16,11 @@
 //     [StochasticHeun], [SRA1]
 //   - [Symplectic], one step of Hamilton's equations: the [Splitting] methods [Leapfrog] and [Yoshida4], and [GeneralisedLeapfrog]
 //   - [FixedSteps] and [NoisySteps]: such steps as kernels of [ebm.Sampler]
+//   - [Sampler]: from noise to data and back along a trained field, as a [Transport] says: by the flow or by its diffusion, with log densities.
+//     [Converted] makes a field of one quantity into one of another
 //   - [Solver]: many [Adaptive] steps, each chain's of their own length, with values at the times asked for
 //
-// All but Paired and Solver are plain values; x is [n, event...], t and dt are [n], one number a row. An integrator's Step may also stand
+// All but Paired, Sampler and Solver are plain values; x is [n, event...], t and dt are [n], one number a row. An integrator's Step may also stand
 // in a graph of one's own, and gradients go through it.
 //
 // Which order holds where is measured in the tests: every tableau meets the order conditions of all rooted trees up to its order.

@@ -14,8 +14,9 @@ import (
 // optimal transport, whose paths are straight, so that few steps follow it. A small batch leaves a bias, for its pairs are those of
 // the batch and not of the distributions; it does not spoil what is sampled.
 //
-// It takes n³ time at worst and 8n² bytes: about 10 ms for 256 points in the plane. Choose it for low dimensions, up to some tens,
-// and batches up to about 1000; [Greedy] or [Sinkhorn] for larger ones. With conditioning, put it in [ConditionAware].
+// It takes n³ time at worst, most often far less: on one core about 8 ms for 512 points in the plane and 20 ms in 32 dimensions. Up to
+// four dimensions memory grows as n, above them as n². Choose it for low dimensions, up to some tens, and batches up to about 2000;
+// [Greedy] or [Sinkhorn] for larger ones. With conditioning, put it in [ConditionAware].
 //
 // A. Tong et al., 2023, arXiv:2302.00482; A.-A. Pooladian et al., 2023, arXiv:2304.14772.
 type ExactOT struct{}
@@ -28,7 +29,7 @@ func (ExactOT) Pair(b Batch, _ *rand.Rand) (Pairs, error) {
 		return Pairs{}, err
 	}
 	p := Pairs{I0: make([]int, b.Len()), I1: upTo(b.Len())}
-	for i, j := range assignment.Solve(costs(b), b.Len()) {
+	for i, j := range assignment.Points(b.X0, b.X1, b.Dim) {
 		p.I0[j] = i
 	}
 	return p, nil

@@ -85,13 +85,22 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 	if out == nil {
 		return nil, err
 	}
+	sol, e := solution(out)
+	if e != nil {
+		return nil, e
+	}
+	return sol, err
+}
+
+// solution is what a run of [solving] says.
+func solution(out *ebm.Samples) (*Solution, error) {
 	state := out.Checkpoint.State
 	sol := &Solution{X: state[0], Values: state[atValues]}
 	var counts [4][]int
 	for i, at := range []int{atStatus, atEvals, atTried, atTaken} {
-		flat, e := tensors.CopyFlatData[int32](state[at])
-		if e != nil {
-			return nil, e
+		flat, err := tensors.CopyFlatData[int32](state[at])
+		if err != nil {
+			return nil, err
 		}
 		for _, v := range flat {
 			counts[i] = append(counts[i], int(v))
@@ -106,10 +115,8 @@ func (s *Solver) Solve(ctx context.Context, p Problem) (*Solution, error) {
 		sol.Status = append(sol.Status, status)
 		sol.Rejected = append(sol.Rejected, sol.Steps[i]-counts[3][i])
 	}
-	var e error
-	if sol.T, e = host.Floats(state[atTime]); e != nil {
-		return nil, e
-	}
+	var err error
+	sol.T, err = host.Floats(state[atTime])
 	return sol, err
 }
 

@@ -44,10 +44,10 @@ var eqmWeights = []string{"w", "v", "u"}
 
 // eqmCompile makes a function that computes the loss for given noise, data and times with the weights as they are in the store, and
 // its gradient in the field's weights.
-func eqmCompile(t *testing.T, b compute.Backend, store *model.Store, l EquilibriumMatching) func(x0, x1, times any) (float64, map[string][]float64) {
+func eqmCompile(t *testing.T, b compute.Backend, store *model.Store, match func(x0, x1, t *Node, cond []*Node) *Node) func(x0, x1, times any) (float64, map[string][]float64) {
 	t.Helper()
 	exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
-		loss := l.match(in[0], in[1], in[2], nil)
+		loss := match(in[0], in[1], in[2], nil)
 		var weights []*Node
 		for _, name := range eqmWeights {
 			weights = append(weights, store.GetVariable("/field/"+name).NodeValue(loss.Graph()))
@@ -145,7 +145,7 @@ func TestEquilibriumMatchingMatchesTorchEBM(t *testing.T) {
 			for j, v := range at.Value().([]float64) {
 				eqmNear(t, name+": c(t)", v, c.C[j], 1e-14)
 			}
-			loss, grad := eqmCompile(t, b, store, l)(c.X0, c.X1, c.T)
+			loss, grad := eqmCompile(t, b, store, l.match)(c.X0, c.X1, c.T)
 			eqmNear(t, name+": the loss", loss, c.Loss, 1e-12)
 			for j, weights := range eqmWeights {
 				for k, want := range eqmFlat(t, c.Gradient[j]) {
@@ -184,7 +184,7 @@ func TestEquilibriumMatchingWeightGradient(t *testing.T) {
 		} {
 			store := model.NewStore()
 			l = l.through(name, eqmField{store})
-			value := eqmCompile(t, b, store, l)
+			value := eqmCompile(t, b, store, l.match)
 			_, grad := value(x0, x1, times)
 			for weights, k := range map[string]int{"w": 1, "v": 2, "u": 3} {
 				v := store.GetVariable("/field/" + weights)
@@ -320,7 +320,7 @@ func TestEquilibriumMatchingNaN(t *testing.T) {
 		store := model.NewStore()
 		x := make([]float64, 64)
 		x[17] = math.NaN()
-		loss, _ := eqmCompile(t, b, store, EquilibriumMatching{Field: eqmField{store}})(make2(x), make2(x), make([]float64, 32))
+		loss, _ := eqmCompile(t, b, store, EquilibriumMatching{Field: eqmField{store}}.match)(make2(x), make2(x), make([]float64, 32))
 		if !math.IsNaN(loss) {
 			t.Errorf("the loss of NaN is %g", loss)
 		}

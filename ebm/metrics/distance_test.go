@@ -192,8 +192,10 @@ func TestDistanceErrors(t *testing.T) {
 	wantErr(t, err, "median distance in x and y is 0")
 	_, err = Wasserstein{}.Between(x, x[:6], 2)
 	wantErr(t, err, "Wasserstein: x has 4 points and y 3")
-	_, err = Wasserstein{}.Between(make([]float32, 4097), make([]float32, 4097), 1)
-	wantErr(t, err, "x has 4097 points, want at most 4096")
+	_, err = Wasserstein{}.Between(make([]float32, 20001), make([]float32, 20001), 1)
+	wantErr(t, err, "x has 20001 points of 1 coordinates, want at most 20000")
+	_, err = Wasserstein{}.Between(make([]float32, 5*4097), make([]float32, 5*4097), 5)
+	wantErr(t, err, "x has 4097 points of 5 coordinates, want at most 4096")
 }
 
 // On a line the best pairing is that of the sorted samples, which gives the truth for a large problem.
@@ -257,5 +259,6 @@ func benchmark(b *testing.B, d Distance, n int) {
 func BenchmarkSlicedWasserstein3000(b *testing.B) { benchmark(b, SlicedWasserstein{}, 3000) }
 func BenchmarkWasserstein1000(b *testing.B)       { benchmark(b, Wasserstein{}, 1000) }
 func BenchmarkWasserstein4096(b *testing.B)       { benchmark(b, Wasserstein{}, 4096) }
+func BenchmarkWasserstein10000(b *testing.B)      { benchmark(b, Wasserstein{}, 10000) }
 func BenchmarkEnergyDistance3000(b *testing.B)    { benchmark(b, EnergyDistance{}, 3000) }
 func BenchmarkMMD3000(b *testing.B)               { benchmark(b, MMD{}, 3000) }

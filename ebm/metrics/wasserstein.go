@@ -12,8 +12,10 @@ import (
 //
 //	W₂² = min over permutations π of mean_i ‖xᵢ − y_π(i)‖².
 //
-// Exact up to rounding, for at most 4096 points a side (n³ time, 8n² bytes). For more points, unequal sizes or a quick look take
-// SlicedWasserstein.
+// Exact up to rounding. In up to four dimensions it takes at most 20 000 points a side, with memory in proportion to n: 10 000 points
+// in the plane take about 5 seconds of one core, 20 000 about 20, and several times that where they lie almost on a line or one of
+// them lies far out. In more dimensions it takes at most 4096 (n³ time at worst, 8n² bytes). For more points, unequal sizes or a
+// quick look take SlicedWasserstein.
 type Wasserstein struct{}
 
 var (
@@ -21,29 +23,29 @@ var (
 	_ splitter = Wasserstein{}
 )
 
-const maxAssignment = 4096
+const (
+	maxAssignment    = 4096
+	maxAssignmentLow = 20000 // in up to four dimensions
+)
 
 // Between is W₂ of x and y, both [n, dim].
 func (Wasserstein) Between(x, y []float32, dim int) (float64, error) {
 	if err := checkPair("Wasserstein", x, y, dim); err != nil {
 		return 0, err
 	}
-	n := len(x) / dim
+	n, most := len(x)/dim, maxAssignment
+	if dim <= 4 {
+		most = maxAssignmentLow
+	}
 	switch {
 	case len(x) != len(y):
 		return 0, errors.Errorf("Wasserstein: x has %d points and y %d, want as many", n, len(y)/dim)
-	case n > maxAssignment:
-		return 0, errors.Errorf("Wasserstein: x has %d points, want at most %d", n, maxAssignment)
+	case n > most:
+		return 0, errors.Errorf("Wasserstein: x has %d points of %d coordinates, want at most %d", n, dim, most)
 	}
-	cost := make([]float64, n*n)
-	parallel(n, func(i int) {
-		for j := range n {
-			cost[i*n+j] = squared(x, y, i, j, dim)
-		}
-	})
 	var sum float64
-	for i, j := range assignment.Solve(cost, n) {
-		sum += cost[i*n+j]
+	for i, j := range assignment.Points(x, y, dim) {
+		sum += squared(x, y, i, j, dim)
 	}
 	return math.Sqrt(sum / float64(n)), nil
 }

@@ -7,16 +7,34 @@ import (
 )
 
 // Points finds the permutation that makes Σ ‖x[i] − y[perm[i]]‖² least, x and y both [n, dim] and finite. In up to four dimensions,
-// and for what would take a large matrix, it keeps lists of near points, with memory in proportion to n; otherwise it is Solve.
+// and above 4096 points, it keeps lists of near points, with memory in proportion to n; otherwise it is Solve. On a line it sorts.
 //
 // Prices come from the same problem between the means of cells of points, which is solved first, and so on down: coarse to fine.
 // Q. Mérigot (2011), A multiscale approach to optimal transport, Computer Graphics Forum 30, doi:10.1111/j.1467-8659.2011.02032.x.
 func Points(x, y []float32, dim int) []int {
 	n := len(x) / dim
+	if dim == 1 {
+		perm := make([]int, n)
+		ix, iy := sorted(x), sorted(y)
+		for k, i := range ix {
+			perm[i] = iy[k]
+		}
+		return perm
+	}
 	if dim > 4 && n <= 4096 {
 		return Solve(distances(x, y, dim), n)
 	}
 	return sparse(x, y, dim)
+}
+
+// sorted is the order of numbers, in which the best pairing on a line keeps them.
+func sorted(x []float32) []int {
+	index := make([]int, len(x))
+	for i := range index {
+		index[i] = i
+	}
+	slices.SortFunc(index, func(i, j int) int { return cmp.Or(cmp.Compare(x[i], x[j]), i-j) })
+	return index
 }
 
 func sparse(x, y []float32, dim int) []int {
@@ -65,7 +83,7 @@ func cell(a, cells, n int) (lo, hi int) { return a * n / cells, (a + 1) * n / ce
 
 // inCells sorts points by halving them along the widest axis, over and over, and tells where each was. The mean is taken off, which
 // changes no pairing and keeps digits.
-func inCells(x []float32, dim int) (sorted []float64, index []int) {
+func inCells(x []float32, dim int) (at []float64, index []int) {
 	n := len(x) / dim
 	mean := make([]float64, dim)
 	for i, v := range x {
@@ -97,13 +115,13 @@ func inCells(x []float32, dim int) (sorted []float64, index []int) {
 		halve(2*a+1, 2*cells)
 	}
 	halve(0, 1)
-	sorted = make([]float64, 0, len(x))
+	at = make([]float64, 0, len(x))
 	for _, i := range index {
 		for k := range dim {
-			sorted = append(sorted, float64(x[i*dim+k])-mean[k]/float64(n))
+			at = append(at, float64(x[i*dim+k])-mean[k]/float64(n))
 		}
 	}
-	return sorted, index
+	return at, index
 }
 
 // priced is the problem between sorted points with prices near the best ones.

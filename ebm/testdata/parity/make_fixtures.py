@@ -32,9 +32,10 @@ from torchebm.core import (
 )
 from torchebm.integrators import EulerMaruyamaIntegrator, GeneralisedLeapfrogIntegrator, LeapfrogIntegrator
 from torchebm.interpolants import CosineInterpolant, LinearInterpolant, VariancePreservingInterpolant
-from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EquilibriumMatchingLoss, ScoreMatching, SlicedScoreMatching
+from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EquilibriumMatchingLoss, FlowMatchingLoss, ScoreMatching, SlicedScoreMatching
 from torchebm.models import EqMEnergy
 from torchebm.samplers import (
+    FlowSampler,
     GradientDescentSampler,
     HamiltonianMonteCarlo,
     LangevinDynamics,
@@ -407,6 +408,38 @@ def field_energies():
     write("field_energies.json", cases=out)
 
 
+def flow_matching():
+    out = []
+    for i, (name, params, interpolant) in enumerate(INTERPOLANTS):
+        x0, x1, t = normal(1500 + i, 6, 2), normal(1510 + i, 6, 2), uniform(1520 + i, 6)
+        field = SmallField()
+        loss = FlowMatchingLoss(model=field, interpolant=interpolant, coupling="independent", t_sampler=lambda *a, **k: t, dtype=F64)
+        value = loss(x1, x0=x0)
+        value.backward()
+        out.append({"interpolant": name, "params": params, "x0": listed(x0), "x1": listed(x1), "t": listed(t), "loss": value.item(),
+                    "gradient": [listed(p.grad) for p in (field.w, field.v, field.u)]})
+    write("flow_matching.json", cases=out)
+
+
+def flow_sampler():
+    """Without noise in the diffusion, so that its last step alone is seen."""
+    out = []
+    for i, (name, params, interpolant) in enumerate(INTERPOLANTS[:3]):
+        for j, prediction in enumerate(["velocity", "score", "noise"]):
+            x = normal(1600 + 10 * i + j, 4, 2)
+            sampler = FlowSampler(SmallField(), interpolant=interpolant, prediction=prediction, sample_eps=0.05, integrator="rk4", dtype=F64)
+            begin, end = sampler._check_interval()
+            out.append({"interpolant": name, "params": params, "predict": prediction, "from": begin, "to": end, "steps": 8, "last": "None",
+                        "x": listed(x), "end": listed(sampler.sample(x=x, n_steps=8))})
+            for last in ["Mean", "Tweedie"]:
+                sampler = FlowSampler(SmallField(), mode="sde", interpolant=interpolant, prediction=prediction, sample_eps=0.05, diffusion_form="constant",
+                                      diffusion_norm=1e-30, last_step=last, last_step_size=0.1, integrator="euler_maruyama", dtype=F64)
+                begin, end = sampler._check_interval()
+                out.append({"interpolant": name, "params": params, "predict": prediction, "from": begin, "to": end, "steps": 8, "last": last,
+                            "x": listed(x), "end": listed(sampler.sample(x=x, n_steps=8))})
+    write("flow_sampler.json", cases=out)
+
+
 if __name__ == "__main__":
     energies()
     schedules()
@@ -419,3 +452,5 @@ if __name__ == "__main__":
     interpolants()
     equilibrium_matching()
     field_energies()
+    flow_matching()
+    flow_sampler()
