@@ -242,6 +242,16 @@ func TestSinkhornLimits(t *testing.T) {
 			t.Errorf("datum %d is paired at %g", j, distance(b, i, j))
 		}
 	}
+	relative, _, err := flow.Sinkhorn{Reg: 0.1}.Plan(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, _, err = (flow.Sinkhorn{Epsilon: 0.1 * mean}).Plan(b); err != nil { // the same ε in other units
+		t.Fatal(err)
+	}
+	for k, v := range plan {
+		near(t, "plan of an absolute ε", v*900, relative[k]*900, 1e-9)
+	}
 	if plan, _, err = (flow.Sinkhorn{Reg: 1e6}).Plan(b); err != nil {
 		t.Fatal(err)
 	}
@@ -437,12 +447,14 @@ func TestCouplingBadSettings(t *testing.T) {
 		}
 	}
 	for want, c := range map[string]flow.Coupling{
-		"Sinkhorn: Reg must be positive and finite, got -1":                flow.Sinkhorn{Reg: -1},
+		"Sinkhorn: Reg and Epsilon must be positive and finite, got -1":    flow.Sinkhorn{Reg: -1},
+		"Sinkhorn: Reg and Epsilon must be positive and finite, got -2":    flow.Sinkhorn{Epsilon: -2},
+		"Sinkhorn: Reg and Epsilon both say ε: give one, got 1 and 2":      flow.Sinkhorn{Reg: 1, Epsilon: 2},
 		"Sinkhorn: Tolerance must be positive, got NaN":                    flow.Sinkhorn{Tolerance: math.NaN()},
 		"UnbalancedSinkhorn: Iterations must not be negative, got -3":      flow.UnbalancedSinkhorn{Iterations: -3},
 		"UnbalancedSinkhorn: Marginal must be positive and finite, got -2": flow.UnbalancedSinkhorn{Marginal: -2},
 		"ConditionAware: Weight must be finite and not negative, got -1":   flow.ConditionAware{Weight: -1},
-		"ConditionAware: Sinkhorn: Reg must be positive":                   flow.ConditionAware{Of: flow.Sinkhorn{Reg: -1}},
+		"ConditionAware: Sinkhorn: Reg and Epsilon must be positive":       flow.ConditionAware{Of: flow.Sinkhorn{Reg: -1}},
 		"ConditionAware: flow.Reflow makes data of its own": flow.ConditionAware{Of: flow.Reflow{
 			Flow: func(b flow.Batch) ([]float32, error) { return b.X0, nil }}},
 		"Reflow: Flow is nil":                        flow.Reflow{},

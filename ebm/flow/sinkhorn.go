@@ -22,6 +22,7 @@ import (
 // scaling algorithms for entropy regularized transport problems", 2016, arXiv:1610.06519.
 type Sinkhorn struct {
 	Reg        float64 // ε in units of the batch's mean cost, default 0.05
+	Epsilon    float64 // ε itself, in place of Reg: 2σ² for the Schrödinger bridge of losses.ScoreFlowMatching
 	Tolerance  float64 // Σᵢ|rowᵢ − 1/n|, default 0.001
 	Iterations int     // at most, default 500
 }
@@ -78,7 +79,13 @@ func (s Sinkhorn) Plan(b Batch) (plan []float64, left float64, err error) {
 }
 
 func (s Sinkhorn) scale(b Batch) (*scaling, error) {
-	return newScaling("Sinkhorn", b, orDefault(s.Reg, 0.05), math.Inf(1), orDefault(s.Tolerance, 1e-3), s.Iterations)
+	if s.Epsilon == 0 {
+		return newScaling("Sinkhorn", b, orDefault(s.Reg, 0.05), false, math.Inf(1), orDefault(s.Tolerance, 1e-3), s.Iterations)
+	}
+	if s.Reg != 0 {
+		return nil, errors.Errorf("Sinkhorn: Reg and Epsilon both say ε: give one, got %g and %g", s.Reg, s.Epsilon)
+	}
+	return newScaling("Sinkhorn", b, s.Epsilon, true, math.Inf(1), orDefault(s.Tolerance, 1e-3), s.Iterations)
 }
 
 // Pair pairs the batch.
@@ -104,7 +111,7 @@ func (s UnbalancedSinkhorn) scale(b Batch) (*scaling, error) {
 	if !(marginal > 0) || math.IsInf(marginal, 1) {
 		return nil, errors.Errorf("UnbalancedSinkhorn: Marginal must be positive and finite, got %g", marginal)
 	}
-	return newScaling("UnbalancedSinkhorn", b, orDefault(s.Reg, 0.05), marginal, orDefault(s.Tolerance, 1e-3), s.Iterations)
+	return newScaling("UnbalancedSinkhorn", b, orDefault(s.Reg, 0.05), false, marginal, orDefault(s.Tolerance, 1e-3), s.Iterations)
 }
 
 // scaling is a plan Pᵢⱼ = uᵢKᵢⱼvⱼ/n² with K = exp((fᵢ + gⱼ − Cᵢⱼ)/ε). Scaling multiplies u and v alone; what grows out of
@@ -119,7 +126,8 @@ type scaling struct {
 
 const outOfRange = 30 // of log u and log v
 
-func newScaling(name string, b Batch, reg, marginal, tolerance float64, iterations int) (*scaling, error) {
+// newScaling finds the plan for ε = reg, in units of the mean cost unless absolute.
+func newScaling(name string, b Batch, reg float64, absolute bool, marginal, tolerance float64, iterations int) (*scaling, error) {
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
@@ -128,7 +136,7 @@ func newScaling(name string, b Batch, reg, marginal, tolerance float64, iteratio
 	}
 	switch {
 	case !(reg > 0) || math.IsInf(reg, 1):
-		return nil, errors.Errorf("%s: Reg must be positive and finite, got %g", name, reg)
+		return nil, errors.Errorf("%s: Reg and Epsilon must be positive and finite, got %g", name, reg)
 	case !(tolerance > 0):
 		return nil, errors.Errorf("%s: Tolerance must be positive, got %g", name, tolerance)
 	case iterations < 0:
@@ -147,6 +155,9 @@ func newScaling(name string, b Batch, reg, marginal, tolerance float64, iteratio
 	if mean > 0 { // else all points are one
 		for i := range s.cost {
 			s.cost[i] /= mean
+		}
+		if absolute {
+			s.eps /= mean
 		}
 	}
 	// Every row and every column begins with a 1 in K.

@@ -11,6 +11,7 @@
 //	NoiseContrastive        data against noise of known density; a normalised density
 //	EquilibriumMatching     a field, or the gradient of an energy, that leads from noise to data by descent
 //	FlowMatching            a field in time, along which noise flows to data: a velocity, score, noise or data prediction
+//	ScoreFlowMatching       a velocity and a score, for a process with noise between two sets of points: Schrödinger bridges
 //
 // Regularisers:
 //

@@ -43,7 +43,7 @@ func TestFlowMatchingMatchesTorchEBM(t *testing.T) {
 			path := map[string]flow.Interpolant{"Linear": nil, "Cosine": flow.Cosine{}, "VariancePreserving": flow.VariancePreserving{BetaMin: c.Params.BetaMin, BetaMax: c.Params.BetaMax}}[c.Interpolant]
 			store := model.NewStore()
 			l := FlowMatching{Interpolant: path, Field: eqmField{store}}
-			match := func(x0, x1, t *Node, cond []*Node) *Node { return l.match(x0, x1, t, nil, cond) }
+			match := func(x0, x1, t *Node, cond []*Node) *Node { return l.match(x0, x1, t, nil, nil, cond) }
 			loss, grad := eqmCompile(t, b, store, match)(c.X0, c.X1, c.T)
 			eqmNear(t, fmt.Sprintf("case %d, %s: the loss", i, c.Interpolant), loss, c.Loss, 1e-12)
 			for j, weights := range eqmWeights {

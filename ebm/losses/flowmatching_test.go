@@ -67,7 +67,7 @@ func TestFlowMatchingBruteForce(t *testing.T) {
 						if !weighted {
 							w = nil
 						}
-						return Identity(l.match(x0, x1, t, w, []*Node{c}))
+						return Identity(l.match(x0, x1, t, nil, w, []*Node{c}))
 					}, x0, x1, times, weights, slope)
 					if err != nil {
 						t.Fatalf("%+v", err)
@@ -99,6 +99,33 @@ func TestFlowMatchingPaired(t *testing.T) {
 	})
 }
 
+// With Sigma the point is moved and the velocity is not; and a loss draws its own blur, after the noise and the times.
+func TestFlowMatchingSigma(t *testing.T) {
+	x0, x1, eps := [][]float64{{0.5, -1}, {1.2, 0.3}}, [][]float64{{1, 2}, {-1, 0.5}}, [][]float64{{0.7, -0.2}, {-1.1, 0.4}}
+	times, weights, want := []float64{0.2, 0.6}, []float64{0.5, 1.5}, 0.0
+	for i, at := range times {
+		for k := range 2 {
+			miss := 2*(at*x1[i][k]+(1-at)*x0[i][k]+0.3*eps[i][k]) - (x1[i][k] - x0[i][k])
+			want += weights[i] * miss * miss / 4
+		}
+	}
+	l := FlowMatching{Field: ebm.FieldFunc(func(x, _ *Node, _ ...*Node) *Node { return MulScalar(x, 2) }), Sigma: 0.3}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		out, err := CallOnceN(b, func(x0, x1, t, eps, w, key *Node) []*Node {
+			rng := func() *ebm.Rand { return ebm.NewRand(key, Const(key.Graph(), int32(3))) }
+			own := rng()
+			noise := own.Normal(x1.Shape())
+			at := flow.UniformTimes{}.Draw(own, t.Shape())
+			return []*Node{l.match(x0, x1, t, eps, w, nil), l.Loss(x1, rng()).Loss, l.match(noise, x1, at, own.Normal(x1.Shape()), nil, nil)}
+		}, x0, x1, times, eps, weights, []uint32{1, 2})
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		eqmNear(t, "the loss", out[0].Value().(float64), want, 1e-13)
+		eqmNear(t, "the loss of drawn noise", out[1].Value().(float64), out[2].Value().(float64), 0)
+	})
+}
+
 // The gradient of the weights against five-point differences of the loss.
 func TestFlowMatchingWeightGradient(t *testing.T) {
 	x0, x1, times := [][]float64{{0.5, -1}, {1.2, 0.3}, {-0.4, 0.9}}, [][]float64{{1, 2}, {-1, 0.5}, {0.3, -0.8}}, []float64{0.2, 0.6, 0.93}
@@ -107,7 +134,7 @@ func TestFlowMatchingWeightGradient(t *testing.T) {
 			store := model.NewStore()
 			l.Field = eqmField{store}
 			exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
-				loss := l.match(in[0], in[1], in[2], Const(in[0].Graph(), []float64{0.2, 1.8, 1}), nil)
+				loss := l.match(in[0], in[1], in[2], nil, Const(in[0].Graph(), []float64{0.2, 1.8, 1}), nil)
 				var weights []*Node
 				for _, name := range eqmWeights {
 					weights = append(weights, store.GetVariable("/field/"+name).NodeValue(loss.Graph()))
@@ -309,7 +336,7 @@ func TestFlowMatchingResumes(t *testing.T) {
 // Nothing in the loss keeps training from taking many steps in one loop on XLA.
 func TestFlowMatchingFitsInLoop(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		for _, l := range []FlowMatching{{}, {Paired: true, Interpolant: flow.EDM{}, Times: flow.UniformTimes{Spread: true}, Predict: flow.Score},
+		for _, l := range []FlowMatching{{}, {Sigma: 0.1}, {Paired: true, Interpolant: flow.EDM{}, Times: flow.UniformTimes{Spread: true}, Predict: flow.Score},
 			{Interpolant: flow.VariancePreserving{}, Times: flow.LogNormalTimes{}, Predict: flow.Data}} {
 			l.Field = ebm.FieldFunc(func(x, t *Node, _ ...*Node) *Node { return Mul(x, ExpandAxes(t, -1)) })
 			g := NewGraph(b, "loss")
@@ -373,11 +400,13 @@ func TestFlowMatchingBadSettings(t *testing.T) {
 		plain := ebm.FieldFunc(func(x, _ *Node, _ ...*Node) *Node { return x })
 		for want, l := range map[string]FlowMatching{
 			"FlowMatching: Field is nil": {},
-			"FlowMatching: Predict must be flow.Velocity, Score, Noise or Data, got 9": {Field: plain, Predict: 9},
-			"FlowMatching: Paired needs noise like the data":                           {Field: plain, Paired: true},
-			"UniformTimes: want 0 ≤ From < To ≤ 1, got 0.5 and 0.2":                    {Field: plain, Times: flow.UniformTimes{From: 0.5, To: 0.2}},
-			"LogNormalTimes: want a finite Mean and a positive, finite Std, got 0 and": {Field: plain, Times: flow.LogNormalTimes{Std: -1}},
-			"AlongRows: want one number for each row":                                  {Field: plain, Weight: func(t *Node, _ flow.Coeffs) *Node { return ReduceAllMean(t) }},
+			"FlowMatching: Predict must be flow.Velocity, Score, Noise or Data, got 9":                                       {Field: plain, Predict: 9},
+			"FlowMatching: Sigma must be finite and not negative, and 0 unless Predict is the velocity, got -1 and velocity": {Field: plain, Sigma: -1},
+			"FlowMatching: Sigma must be finite and not negative, and 0 unless Predict is the velocity, got 0.1 and noise":   {Field: plain, Sigma: 0.1, Predict: flow.Noise},
+			"FlowMatching: Paired needs noise like the data":                                                                 {Field: plain, Paired: true},
+			"UniformTimes: want 0 ≤ From < To ≤ 1, got 0.5 and 0.2":                                                          {Field: plain, Times: flow.UniformTimes{From: 0.5, To: 0.2}},
+			"LogNormalTimes: want a finite Mean and a positive, finite Std, got 0 and":                                       {Field: plain, Times: flow.LogNormalTimes{Std: -1}},
+			"AlongRows: want one number for each row":                                                                        {Field: plain, Weight: func(t *Node, _ flow.Coeffs) *Node { return ReduceAllMean(t) }},
 			"Field: the field of x": {Field: ebm.FieldFunc(func(_, t *Node, _ ...*Node) *Node { return t })},
 		} {
 			exec, err := model.NewExec(b, model.NewStore(), func(_ *model.Scope, in []*Node) []*Node {
