@@ -10,9 +10,9 @@ import (
 //
 //	min over permutations π of Σᵢ ‖x₀ᵢ − x₁_π(i)‖²,
 //
-// exact up to rounding. No two of a batch's straight paths are in one place at one time, and as batches grow the learnt flow approaches that of
-// optimal transport, whose paths are straight, so that few steps follow it. A small batch leaves a bias, for its pairs are those of
-// the batch and not of the distributions; it does not spoil what is sampled.
+// exact up to rounding. No two of a batch's straight paths are in one place at one time, and as batches grow the learnt flow
+// approaches that of optimal transport, whose paths are straight, so that few steps follow it. A small batch leaves a bias, for its
+// pairs are those of the batch and not of the distributions; it does not spoil what is sampled.
 //
 // It takes n³ time at worst and 8n² bytes: about 10 ms for 256 points in the plane. Choose it for low dimensions, up to some tens,
 // and batches up to about 1000; [Greedy] or [Sinkhorn] for larger ones. With conditioning, put it in [ConditionAware].
