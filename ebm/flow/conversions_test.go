@@ -24,7 +24,7 @@ var every = map[string]struct {
 }{
 	"Linear": {flow.Linear{}, func(t float64) (a, da, s, ds float64) { return t, 1, 1 - t, -1 }},
 	"Cosine": {flow.Cosine{}, func(t float64) (a, da, s, ds float64) {
-		sin, cos := math.Sincos(math.Pi / 2 * t)
+		sin, cos := math.Sin(math.Pi/2*t), math.Sin(math.Pi/2*(1-t))
 		return sin, math.Pi / 2 * cos, cos, -math.Pi / 2 * sin
 	}},
 	"VariancePreserving": {flow.VariancePreserving{}, func(t float64) (a, da, s, ds float64) {

@@ -20,7 +20,7 @@ var _ Interpolant = Cosine{}
 
 // At gives the coefficients at times t.
 func (Cosine) At(t *Node) Coeffs {
-	angle := MulScalar(t, math.Pi/2)
-	sin, cos := Sin(angle), Cos(angle)
+	sin := Sin(MulScalar(t, math.Pi/2))
+	cos := Sin(MulScalar(OneMinus(t), math.Pi/2)) // exact at the data, where the cosine of a rounded angle is not, and is negative at t = 1
 	return Coeffs{Alpha: sin, DAlpha: MulScalar(cos, math.Pi/2), Sigma: cos, DSigma: MulScalar(sin, -math.Pi/2)}
 }

@@ -44,7 +44,7 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 	}
 }
 
-// Noise at t = 0 and data at t = 1; on the way α̇ and σ̇ are the derivatives of α and σ.
+// Noise at t = 0 and data at t = 1; on the way α̇ and σ̇ are the derivatives of α and σ, by differences and by gradients through them.
 func TestPaths(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for name, p := range paths {
@@ -68,8 +68,22 @@ func TestPaths(t *testing.T) {
 				}
 			}
 
+			inside := []float64{0.01, 0.3, 0.5, 0.77, 0.95}
+			slopes, err := CallOnceN(b, func(t *Node) []*Node {
+				c := p.At(t)
+				return []*Node{Sub(Gradient(ReduceAllSum(c.Alpha), t)[0], c.DAlpha), Sub(Gradient(ReduceAllSum(c.Sigma), t)[0], c.DSigma)}
+			}, inside)
+			if err != nil {
+				t.Fatalf("%s: %+v", name, err)
+			}
+			for k, v := range slopes {
+				for i, off := range v.Value().([]float64) {
+					near(t, fmt.Sprintf("%s: gradient of coefficient %d at %g, less the coefficient's own", name, 2*k, inside[i]), off, 0, 1e-12)
+				}
+			}
+
 			const h = 1e-3 // a five-point difference: its error is h⁴/30 times the fifth derivative
-			for _, at := range []float64{0.01, 0.3, 0.5, 0.77, 0.95} {
+			for _, at := range inside {
 				c := coefficients(t, b, p, []float64{at - 2*h, at - h, at, at + h, at + 2*h})
 				for _, k := range []int{0, 2} {
 					v := c[k]
@@ -84,6 +98,33 @@ func TestPaths(t *testing.T) {
 		// Near the data 1 − α² would have lost ten digits of σ² = β_min·s.
 		c := coefficients(t, b, flow.VariancePreserving{}, []float64{1 - 0x1p-40})
 		near(t, "VariancePreserving: σ 2⁻⁴⁰ before the end, over √(β_min·s)", c[2][0]/math.Sqrt(0.1*0x1p-40), 1, 1e-9)
+	})
+}
+
+// Small coefficients are as exact in single precision as large ones.
+func TestPathsInSinglePrecision(t *testing.T) {
+	single, double := []float32{0, 0x1p-16, 0.5, 0.75, 1 - 0x1p-10, 1 - 0x1p-16, 1 - 0x1p-24, 1}, []float64{}
+	for _, at := range single {
+		double = append(double, float64(at))
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		for _, p := range []flow.Interpolant{flow.Linear{}, flow.Cosine{}, flow.VariancePreserving{}, flow.VarianceExploding{}, flow.EDM{}} {
+			want := coefficients(t, b, p, double)
+			out, err := CallOnceN(b, func(t *Node) []*Node {
+				c := p.At(t)
+				return []*Node{Identity(c.Alpha), Identity(c.Sigma)}
+			}, single)
+			if err != nil {
+				t.Fatalf("%T: %+v", p, err)
+			}
+			for k, v := range out {
+				for i, got := range v.Value().([]float32) {
+					if want := want[2*k][i]; !(math.Abs(float64(got)-want) <= 2e-6*want) {
+						t.Errorf("%T: coefficient %d at %g is %g, want %g", p, 2*k, double[i], got, want)
+					}
+				}
+			}
+		}
 	})
 }
 

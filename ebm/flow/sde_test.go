@@ -313,3 +313,34 @@ func ExampleBrownian() {
 	// strong order 0.5: variance 1.14
 	// strong order 1.5: variance 0.99
 }
+
+// A stiff Ornstein–Uhlenbeck process, dx = −100x dt + dW, in steps of 1/40. Its standard deviation is 0.071; steps that are longer than
+// its memory make it smaller, and where they are not implicit too large to be of use.
+func ExampleImplicitEulerMaruyama() {
+	b, err := backend.Open("go")
+	if err != nil {
+		panic(err)
+	}
+	stiff := flow.SDE{
+		Drift:     func(x, _ *Node) *Node { return MulScalar(x, -100) },
+		Diffusion: func(_, t *Node) *Node { return OnesLike(t) },
+	}
+	for _, m := range []flow.StochasticIntegrator{flow.EulerMaruyama{}, flow.ImplicitEulerMaruyama{}} {
+		size, err := CallOnce(b, func(x *Node) *Node {
+			t, key := ebm.ZeroTime(x), Const(x.Graph(), []uint32{1, 2})
+			dt := AddScalar(t, 0.025)
+			for i := range 20 {
+				rng := ebm.NewRand(key, Const(x.Graph(), int32(i)))
+				x, t = m.Step(stiff, x, t, dt, flow.Brownian(m, rng, x, dt)), Add(t, dt)
+			}
+			return Sqrt(ReduceAllMean(Square(x)))
+		}, tensors.FromShape(shapes.Make(dtypes.Float32, 10_000, 1)))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%T: %.2g\n", m, size.Value())
+	}
+	// Output:
+	// flow.EulerMaruyama: 4.6e+02
+	// flow.ImplicitEulerMaruyama: 0.047
+}

@@ -12,8 +12,8 @@ import (
 //	min Σ Pᵢⱼ‖x₀ᵢ − x₁ⱼ‖² + ε·KL(P | 1/n²),    rows and columns of P sum to 1/n,
 //
 // found by scaling rows and columns in turn. Each datum j is then paired with noise drawn from column j of the plan, so that every
-// datum comes once, and some noise twice or not at all. As ε falls to 0 this is [ExactOT], as it grows [Independent]: the
-// plan of a finite batch of it is nearer to that of the distributions.
+// datum comes once, and some noise twice or not at all: unless ε is very small, a share near 1/e is in no pair of its batch. As ε
+// falls to 0 this is [ExactOT], as it grows [Independent]: the plan of a finite batch of it is nearer to that of the distributions.
 //
 // An iteration takes n² time, and more of them are needed as ε falls. It stops when the rows are off by Tolerance at most, or after
 // Iterations; columns are exact in any case. [Sinkhorn.Plan] tells how far off the rows are.

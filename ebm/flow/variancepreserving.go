@@ -39,7 +39,9 @@ func (p VariancePreserving) At(t *Node) Coeffs {
 	logAlpha := Neg(Mul(s, AddScalar(MulScalar(s, (high-low)/4), low/2)))
 	alpha := Exp(logAlpha)
 	dAlpha := Mul(alpha, MulScalar(AddScalar(MulScalar(s, high-low), low), 0.5)) // ½β α
-	sigma := Sqrt(Neg(Expm1(MulScalar(logAlpha, 2))))
+	// 1 − α² = 2τ/(1+τ) is exact near 0, as is expm1, of which GoMLX has no gradient.
+	down := Tanh(Neg(logAlpha))
+	sigma := Sqrt(Div(MulScalar(down, 2), OnePlus(down)))
 	dSigma := Neg(Div(Mul(alpha, dAlpha), MaxScalar(sigma, 1e-6)))
 	return Coeffs{Alpha: alpha, DAlpha: dAlpha, Sigma: sigma, DSigma: dSigma}
 }

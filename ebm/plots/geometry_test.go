@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -109,6 +110,19 @@ func TestDensityCellHoldsItsPoint(t *testing.T) {
 	w, h := float64(hi.X-lo.X+1), float64(hi.Y-lo.Y+1)
 	if fx, fy := (x-float64(lo.X))/w, (y-float64(lo.Y))/h; math.Abs(fx-.3) > .06 || math.Abs(fy-.1) > .06 {
 		t.Errorf("the point lies at (%.2f, %.2f) of its cell, want (0.3, 0.1)", fx, fy)
+	}
+}
+
+// Short axes have two numbers on them at least, powers of ten on a logarithmic one.
+func TestShortAxesHaveTicks(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi float64
+		log    bool
+		want   string
+	}{{-4, 4, false, "[-2.5 0 2.5]"}, {0.0018, 90, true, "[0.01 1]"}, {0.07, 560, true, "[1 100]"}} {
+		if got, _, _ := ticksOf(c.lo, c.hi, c.log, 2); fmt.Sprint(got) != c.want {
+			t.Errorf("ticks from %g to %g: %v, want %s", c.lo, c.hi, got, c.want)
+		}
 	}
 }
 

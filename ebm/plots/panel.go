@@ -268,7 +268,9 @@ func ticksOf(lo, hi float64, log bool, n int) (major, minor []float64, labels []
 	if log {
 		major, minor = logTicks(lo, hi, n)
 	} else {
-		major = niceTicks(lo, hi, n)
+		for extra := 0; len(major) < 2 && extra < 3; extra++ { // one number alone gives no scale
+			major = niceTicks(lo, hi, n+extra)
+		}
 	}
 	return major, minor, formatTicks(major, log)
 }

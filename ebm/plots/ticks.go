@@ -33,8 +33,19 @@ func niceTicks(lo, hi float64, n int) []float64 {
 // logTicks are about n numbers m·10ᵏ within [lo, hi], 0 < lo < hi, and the unlabelled ones between them.
 func logTicks(lo, hi float64, n int) (major, minor []float64) {
 	decades := math.Log10(hi / lo)
+	for every := max(1, int(math.Ceil(decades/float64(max(n, 1))))); every > 0 && len(major) < 2; every-- {
+		major, minor = decadeTicks(lo, hi, n, every)
+	}
+	if len(major) < 2 {
+		major, minor = niceTicks(lo, hi, n), nil
+	}
+	return major, minor
+}
+
+// decadeTicks are logTicks with a label every so many decades.
+func decadeTicks(lo, hi float64, n, every int) (major, minor []float64) {
+	decades := math.Log10(hi / lo)
 	k0, k1 := int(math.Floor(math.Log10(lo)+1e-9)), int(math.Ceil(math.Log10(hi)-1e-9))
-	every := max(1, int(math.Ceil(decades/float64(max(n, 1)))))
 	firsts := []float64{1}
 	if decades < float64(n)/3 {
 		firsts = []float64{1, 2, 5}
@@ -58,9 +69,6 @@ func logTicks(lo, hi float64, n int) (major, minor []float64) {
 				minor = append(minor, v)
 			}
 		}
-	}
-	if len(major) < 2 {
-		major, minor = niceTicks(lo, hi, n), nil
 	}
 	return major, minor
 }
