@@ -57,11 +57,7 @@ func (l FlowMatching) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 	n := x.Shape().Dimensions[0]
 	var noise, weights *Node
 	if l.Paired {
-		if len(cond) < 2 || !cond[0].Shape().Equal(x.Shape()) || !cond[1].Shape().Equal(shapes.Make(x.DType(), n)) {
-			exceptions.Panicf("FlowMatching: Paired needs noise like the data, %s, and a weight for each row, as flow.Paired gives them, got %s",
-				x.Shape(), inputShapes(cond))
-		}
-		noise, weights, cond = cond[0], cond[1], cond[2:]
+		noise, weights, cond = unpair("FlowMatching", x, cond)
 	} else {
 		noise = rng.Normal(x.Shape())
 	}
@@ -101,6 +97,15 @@ func (l FlowMatching) match(x0, x1, t, weights *Node, cond []*Node) *Node {
 		squares = Mul(squares, flow.AlongRows(weights, x))
 	}
 	return ReduceAllMean(squares)
+}
+
+// unpair takes the inputs of a flow.Paired apart: noise like x, weights [n], and what is left for conditioning. name is that of the loss.
+func unpair(name string, x *Node, cond []*Node) (noise, weights *Node, rest []*Node) {
+	if len(cond) < 2 || !cond[0].Shape().Equal(x.Shape()) || !cond[1].Shape().Equal(shapes.Make(x.DType(), x.Shape().Dimensions[0])) {
+		exceptions.Panicf("%s: Paired needs noise like the data, %s, and a weight for each row, as flow.Paired gives them, got %s",
+			name, x.Shape(), inputShapes(cond))
+	}
+	return cond[0], cond[1], cond[2:]
 }
 
 func inputShapes(nodes []*Node) (out []shapes.Shape) {
