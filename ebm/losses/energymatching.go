@@ -29,19 +29,23 @@ import (
 //	em.Contrast = 2
 //	ebm.Train(ctx, backend, store, em, pairs, ebm.TrainOptions{Steps: 22000, LearningRate: 1e-4})
 //
-// Sample from noise by Langevin's steps of η, whose temperature follows the time t = η·step, N = 1/η steps a unit:
+// Sample from noise by Langevin's steps of η, whose temperature follows the time t = η·step, N = 1/η steps a unit of time:
 //
 //	samplers.Langevin{StepSize: ebm.Fixed(0.01), Noise: ebm.Temperature{Steps: 100}}
 //
-// descends to the data until t = τ, is heated until t = 1, and from there on samples exp(−V/ε_max), which is [ebm.Scaled] by 1/ε_max, for as
+// It descends to the data until t = τ, is heated until t = 1, and from there on samples exp(−V/ε_max), which is [ebm.Scaled] by 1/ε_max, for as
 // long as it is run.
 //
 // Paired is the rule: noise and data from a [flow.Paired], whose default is optimal transport, and with them the pairs' weights. Its
 // paths hardly cross, and only then is there one field for all times. Without it noise is N(0, I), independent of the data.
 //
 // Choose it for one energy that is both a quick way from noise to data and a density there, to be composed with others;
-// [FlowMatching] for the way alone, [ContrastiveDivergence] for the density alone. A chain takes Steps in every training step of the second
-// phase: that is what it costs, and they are unrolled in the graph, which takes long to compile.
+// [FlowMatching] for the way alone, [ContrastiveDivergence] for the density alone. The chains are what it costs: Steps of them in every
+// training step of the second phase. [ebm.Train] runs them before the step, in a loop of their own.
+//
+// Samples stay at the data for some multiple of the time that training's chains last, Steps·StepSize, and drift off then where the second phase was
+// short: on slow leaks the loss has no eyes. Longer chains and a larger Contrast hold them longer. Trim and Floor keep training calm at the
+// price of a density that is wider than the data.
 //
 // Terms.Data, Negatives and Samples are those of the contrastive term, Weights is 0 for the negatives that are trimmed. A chain that
 // became NaN or infinite goes back to its start and is counted in Terms.NonFinite; a loss that is not finite stays so, for the doctor to

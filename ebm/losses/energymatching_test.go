@@ -501,7 +501,7 @@ func TestEnergyMatchingResumes(t *testing.T) {
 func TestEnergyMatchingBadSettings(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for want, l := range map[string]EnergyMatching{
-			"EnergyMatching: Energy is nil":                                                         {},
+			"EnergyMatching: Energy is nil": {},
 			"EnergyMatching: Contrast must not be negative, and Contrast and Sigma finite, got Con": {Energy: wavy, Contrast: -1},
 			"Contrast +Inf, Sigma 0.1, Floor 0.02":                                                  {Energy: wavy, Contrast: math.Inf(1)},
 			"Contrast 0, Sigma NaN, Floor 0.02":                                                     {Energy: wavy, Sigma: math.NaN()},
