@@ -43,9 +43,9 @@ import (
 // [FlowMatching] for the way alone, [ContrastiveDivergence] for the density alone. The chains are what it costs: Steps of them in every
 // training step of the second phase. [ebm.Train] runs them before the step, in a loop of their own.
 //
-// Samples stay at the data for some multiple of the time that training's chains last, Steps·StepSize, and drift off then where the second phase was
-// short: on slow leaks the loss has no eyes. Longer chains and a larger Contrast hold them longer. Trim and Floor keep training calm at the
-// price of a density that is wider than the data.
+// The loss sees its chains for the time Steps·StepSize only, and not what leaks out later: after a short second phase samples drift off again.
+// Look at a distance to the data well past t = 1. Trim makes the density wider than the data, since what strays farthest is not pushed
+// back: of N(4, 0.5²) the samples' standard deviation was 0.68 with it and 0.57 without.
 //
 // Terms.Data, Negatives and Samples are those of the contrastive term, Weights is 0 for the negatives that are trimmed. A chain that
 // became NaN or infinite goes back to its start and is counted in Terms.NonFinite; a loss that is not finite stays so, for the doctor to
