@@ -38,6 +38,16 @@ func ExampleSum() {
 	// Output: [1 -1 2 +Inf]
 }
 
+// Three points on a spring that repel each other: the outer two gain more than the spring costs.
+func ExampleInteraction() {
+	b := must.M1(backend.Open("go"))
+	defer b.Finalize()
+	energy := ebm.Interaction{Of: ebm.Harmonic{}, Strength: 0.1}
+	x := tensors.FromValue([][]float32{{-2}, {0}, {2}})
+	fmt.Printf("%.1f\n", must.M1(ebm.Evaluate(b, nil, energy, x)))
+	// Output: [1.0 -0.4 1.0]
+}
+
 // What is known of a target in closed form.
 func ExampleGaussian() {
 	g := ebm.Gaussian{Mean: []float64{1, -1}, Cov: [][]float64{{1, 0.5}, {0.5, 2}}}

@@ -32,7 +32,8 @@ type training struct {
 	bar     window // since the last progress call
 	barTime time.Time
 	doctor  *watch
-	saved   int // the step of the last checkpoint
+	chains  *chains // nil where the loss has none that are run before a step
+	saved   int     // the step of the last checkpoint
 	beganAt int
 	epoch   int // passes over the data begun in this call
 }
@@ -82,12 +83,17 @@ func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Da
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
+	var err error
+	if t.chains, err = newChains(b, store, loss, t.key()); err != nil {
+		return nil, err
+	}
 	// An earlier training's rate would count more than these options'.
 	return t, store.Scope(optimizer.Scope).DeleteVariable(optimizer.ParamLearningRate)
 }
 
 func (t *training) finalize() {
 	t.drop()
+	t.chains.finalize()
 	for _, g := range t.groups {
 		g.noise.close()
 		g.exec.Finalize()
@@ -160,6 +166,14 @@ func (t *training) take(ctx context.Context, batch train.Batch) error {
 	next := waiting{inputs: batch.Inputs}
 	if len(next.inputs) == 0 {
 		return errors.Errorf("ebm: Train: a batch of the data %q has no inputs", t.data.Name())
+	}
+	if t.chains != nil { // no batch waits: steps are taken one by one
+		ends, err := t.chains.ends(t.key(), t.step, next.inputs)
+		if err != nil {
+			release(next.inputs)
+			return err
+		}
+		next.inputs = append(next.inputs, ends)
 	}
 	if t.group == nil || !t.group.takes(next.inputs) {
 		if err := t.flush(); err != nil {

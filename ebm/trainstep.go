@@ -95,7 +95,7 @@ func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, draws []hos
 	nests := slices.ContainsFunc(g.Nodes(), func(node *Node) bool { // closures do not nest in GoMLX
 		return slices.Contains([]NodeType{NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall}, node.Type())
 	})
-	return vars, source.found(), t.backend.Name() == "xla" && !nests
+	return vars, source.found(), t.backend.Name() == "xla" && !nests && t.chains == nil
 }
 
 // stepGraph builds one training step: the loss, the optimizer's update of the weights, and that of their averages. It returns
@@ -107,7 +107,7 @@ func (t *training) stepGraph(batch []*Node, source *noise) *Node {
 	if source != nil {
 		source.step = step
 	}
-	terms := t.loss.Loss(batch[0], source.rand(t.keyVar().NodeValue(g), step), batch[1:]...)
+	terms := t.termsOf(batch, source.rand(t.keyVar().NodeValue(g), step))
 	train.AddMainLoss(terms.Loss)
 	t.guard.UpdateGraph(t.store.RootScope(), g, train.TotalLoss(g))
 	train.ExecPerStepUpdateGraphFn(g) // of GoMLX's layers

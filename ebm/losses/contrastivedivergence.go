@@ -129,7 +129,12 @@ func run(e ebm.Energy, k ebm.Kernel, steps int, starts *Node, rng *ebm.Rand, con
 	step := Const(starts.Graph(), int32(0))
 	env := ebm.Env{Energy: e, Cond: cond, Step: step, Rand: rng.At(step)}
 	state, _ := ebm.Unroll(env, k, k.Init(env, starts), steps)
-	ends = StopGradient(state[0])
+	return settle(state[0], starts)
+}
+
+// settle puts chains that went wrong back to their starts, and counts them.
+func settle(ends, starts *Node) (settled, bad *Node) {
+	ends = StopGradient(ends)
 	n := ends.Shape().Dimensions[0]
 	finite := ReduceLogicalAnd(IsFinite(Reshape(ends, n, ends.Shape().Size()/n)), -1) // [n]
 	bad = ReduceAllSum(ConvertDType(Not(finite), dtypes.Int32))

@@ -10,6 +10,7 @@
 //	EnergyDiscrepancy       data against noisy neighbours; no chains and no derivatives
 //	NoiseContrastive        data against noise of known density; a normalised density
 //	EquilibriumMatching     a field, or the gradient of an energy, that leads from noise to data by descent
+//	EnergyMatching          one energy, down which noise flows to data and whose density is that of the data there
 //	FlowMatching            a field in time, along which noise flows to data: a velocity, score, noise or data prediction
 //	ScoreFlowMatching       a velocity and a score, for a process with noise between two sets of points: Schrödinger bridges
 //

@@ -3,6 +3,7 @@ package losses_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/gomlx/compute/dtypes"
@@ -124,6 +125,37 @@ func ExampleScoreFlowMatching() {
 	}
 	fmt.Println("both below 0.25, of the two sets 0.88:", distance(bridge.Forward(50), ring, moons) < 0.25, distance(bridge.Backward(50), moons, ring) < 0.25)
 	// Output: both below 0.25, of the two sets 0.88: true true
+}
+
+// One energy carries 8 Gaussians to two moons, and holds them there: the flow first, then flow and density.
+func ExampleEnergyMatching() {
+	b := must.M1(backend.Open("go"))
+	moons := must.M1(datasets.TwoMoons{N: 512, Seed: 1}.Generate())
+	store := model.NewStore()
+	v := nn.MLPEnergy(store.Scope("/v"), 32, 32)
+	ring := func(x0 []float64, _ int, rng *rand.Rand) {
+		for i := 0; i < len(x0); i += 2 {
+			sin, cos := math.Sincos(math.Pi / 4 * float64(rng.IntN(8)))
+			x0[i], x0[i+1] = 4*cos+0.2*rng.NormFloat64(), 4*sin+0.2*rng.NormFloat64()
+		}
+	}
+	pairs := &flow.Paired{Data: &datasets.Batches{Data: moons, Size: 64}, Source: ring}
+	em := losses.EnergyMatching{Energy: v, Paired: true, Steps: 40}
+	must.M1(ebm.Train(context.Background(), b, store, em, pairs, ebm.TrainOptions{Steps: 500, LearningRate: 4e-3}))
+	em.Contrast = 2
+	must.M1(ebm.Train(context.Background(), b, store, em, pairs, ebm.TrainOptions{Steps: 530, LearningRate: 1e-3}))
+
+	ringed := make([]float64, 1024)
+	ring(ringed, 2, rand.New(rand.NewPCG(1, 1)))
+	start := make([]float32, len(ringed))
+	for i, v := range ringed {
+		start[i] = float32(v)
+	}
+	sampler := must.M1(ebm.NewSampler(b, store, v, samplers.Langevin{StepSize: ebm.Fixed(0.01), Noise: ebm.Temperature{Steps: 100}}))
+	out := must.M1(sampler.Sample(context.Background(), ebm.Options{Start: tensors.FromFlatDataAndDimensions(start, 512, 2), Steps: 100}))
+	distance := must.M1(metrics.SlicedWasserstein{}.Between(tensors.MustCopyFlatData[float32](out.X), moons.X, 2))
+	fmt.Println("distance below 0.2:", distance < 0.2)
+	// Output: distance below 0.2: true
 }
 
 // eulerInTime follows a field from noise at t = 0 to data at t = 1 in n steps.

@@ -17,6 +17,7 @@ from torchebm.core import (
     BoothModel,
     ConstantScheduler,
     CosineScheduler,
+    CouplingResult,
     DoubleWellModel,
     ExponentialDecayScheduler,
     GaussianModel,
@@ -32,7 +33,7 @@ from torchebm.core import (
 )
 from torchebm.integrators import EulerMaruyamaIntegrator, GeneralisedLeapfrogIntegrator, LeapfrogIntegrator
 from torchebm.interpolants import CosineInterpolant, LinearInterpolant, VariancePreservingInterpolant
-from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EquilibriumMatchingLoss, FlowMatchingLoss, ScoreMatching, SlicedScoreMatching
+from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EnergyMatchingLoss, EquilibriumMatchingLoss, FlowMatchingLoss, ScoreMatching, SlicedScoreMatching
 from torchebm.models import EqMEnergy
 from torchebm.samplers import (
     FlowSampler,
@@ -438,6 +439,43 @@ def flow_sampler():
                 out.append({"interpolant": name, "params": params, "predict": prediction, "from": begin, "to": end, "steps": 8, "last": last,
                             "x": listed(x), "end": listed(sampler.sample(x=x, n_steps=8))})
     write("flow_sampler.json", cases=out)
+def energy_matching():
+    """The potential is x · f(x, 0) of SmallField. Times, noise, the pairs' weights, the smoothing normals and the negatives are handed in."""
+    out = []
+
+    def case(i, name, interpolant, sigma=0.1, cutoff=0.8, contrast=0.0, trim=0.1, clamp=0.02, weighted=False, scale=2.0):
+        x0, x1, z, t = normal(1500 + i, 6, 2), normal(1520 + i, 6, 2), normal(1540 + i, 6, 2), uniform(1560 + i, 6)
+        negatives = normal(1580 + i, 12, 2, scale=scale)
+        weights = uniform(1600 + i, 6)
+        weights = torch.ones(6, dtype=F64) if not weighted else (weights / weights.mean())
+        field = SmallField()
+        loss = EnergyMatchingLoss(
+            EqMEnergy(field, "dot"), interpolant=interpolant, sigma=sigma, flow_weight_cutoff=cutoff, lambda_cd=contrast, cd_trim_fraction=trim,
+            cd_clamp=clamp, t_sampler=lambda *a, **k: t, dtype=F64)
+        loss.coupling = lambda x0, x1, **k: CouplingResult(x0, x1, weights=weights if weighted else None)
+        loss._sample_negatives = lambda *a, **k: negatives
+        randn_like, torch.randn_like = torch.randn_like, lambda *a, **k: z
+        try:
+            terms = loss.training_losses(x1, x0=x0)
+        finally:
+            torch.randn_like = randn_like
+        terms["loss"].backward()
+        out.append({"interpolant": name, "sigma": sigma, "cutoff": cutoff, "contrast": contrast, "trim": trim, "floor": clamp or 0.0,
+                    "x0": listed(x0), "x1": listed(x1), "t": listed(t), "normals": listed(z), "weights": listed(weights),
+                    "negatives": listed(negatives), "flow": terms["flow_loss"].item(), "cd": terms["cd_loss"].item(), "loss": terms["loss"].item(),
+                    "gradient": [listed(p.grad if p.grad is not None else torch.zeros_like(p)) for p in (field.w, field.u)]})
+
+    linear, cosine = INTERPOLANTS[0][2], INTERPOLANTS[1][2]
+    case(0, "Linear", linear)
+    case(1, "Linear", linear, cutoff=0.5, sigma=0.3, weighted=True)
+    case(2, "Cosine", cosine, cutoff=1.0)
+    case(3, "Linear", linear, contrast=2.0, scale=0.1)
+    case(4, "Linear", linear, contrast=2.0, clamp=None, trim=0.25)
+    case(5, "Linear", linear, contrast=0.7, clamp=None, trim=0.0, weighted=True)
+    case(6, "Cosine", cosine, contrast=2.0, clamp=0.1, trim=0.5)
+    case(7, "Linear", linear, contrast=2.0, clamp=0.1, trim=0.3, scale=0.1)
+    case(8, "Linear", linear, contrast=1.0, clamp=5.0, trim=0.08, scale=0.1)
+    write("energy_matching.json", cases=out)
 
 
 if __name__ == "__main__":
@@ -454,3 +492,4 @@ if __name__ == "__main__":
     field_energies()
     flow_matching()
     flow_sampler()
+    energy_matching()
