@@ -194,6 +194,31 @@ func TestSamplerMatchesTorchEBM(t *testing.T) {
 	})
 }
 
+// Where the path ends in noise and To is 1, LastTweedie takes it away: the model's data at the points that LastNone leaves.
+func TestTweedieAtTheEnd(t *testing.T) {
+	path := flow.VarianceExploding{SigmaMin: 0.4, SigmaMax: 30}
+	data := bumps.field(path, flow.Data)
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		how := flow.Transport{Path: path, Predict: flow.Data, Diffusion: flow.PathDiffusion{}, LastStep: flow.LastNone, Steps: 20}
+		o := ebm.Options{Chains: 8, Dim: 2, Seed: 2, DType: dtypes.Float64}
+		noisy := transport(t, b, data, how, o)
+		want, err := ebm.EvaluateField(b, nil, data, noisy.X, 1)
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		how.LastStep = flow.LastTweedie
+		got := transport(t, b, data, how, o).X.Value().([][]float64)
+		for i, row := range want.Value().([][]float64) {
+			for j, x := range row {
+				near(t, "E[x₁ | x]", got[i][j], x, 1e-9)
+			}
+		}
+		if first := noisy.X.Value().([][]float64)[0][0]; math.Abs(first-got[0][0]) < 1e-3 {
+			t.Error("the last step did nothing")
+		}
+	})
+}
+
 // The way back is run at the right times, from To down: x˙ = x + t has the flow x(b) = (x(a) + a + 1)e^(b−a) − b − 1. Run from From up, as
 // TorchEBM's sampler does (torchebm 0.8.9, FlowSampler with reverse), it would end elsewhere.
 func TestReverse(t *testing.T) {

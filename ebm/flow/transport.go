@@ -48,14 +48,15 @@ type Transport struct {
 
 	Diffusion Diffusion            // D; nil: the flow
 	Noisy     StochasticIntegrator // of the diffusion, default EulerMaruyama
-	LastStep  LastStep             // from To to 1 where To < 1 and the way is not Reverse. Default LastMean
+	LastStep  LastStep             // from To to 1, where the way is not Reverse. Default LastMean
 
 	LogDensity bool       // log densities of the points too; not with a Diffusion
 	Probes     int        // Rademacher directions that estimate the divergence, drawn once for each chain; unbiased. Default 0: the exact trace, one backward pass an axis
 	Prior      ebm.Energy // −log density of the noise, normalised. Default that of N(0, σ(From)²I), from which points begin that are not given
 }
 
-// LastStep is how the last stretch, from To to t = 1, is gone. For h = 1 − To, x' is
+// LastStep is how the last stretch, from To to t = 1, is gone. For h = 1 − To, x' is as below; where To is 1, all but LastTweedie leave x alone,
+// and that takes away the noise that is left in it, on [VarianceExploding] and [EDM].
 type LastStep int
 
 const (
@@ -192,7 +193,7 @@ func (w Transport) kernels(field ebm.Field) (way, last ebm.Kernel, err error) {
 	default:
 		way = FixedSteps{Field: drift, Method: w.Method, From: from, To: to, Steps: w.Steps}
 	}
-	if w.Reverse || w.To == 1 || w.LastStep == LastNone {
+	if w.Reverse || w.LastStep == LastNone || w.To == 1 && w.LastStep != LastTweedie {
 		return way, nil, nil
 	}
 	step := FixedSteps{Field: drift, Method: Euler, From: w.To, To: 1, Steps: 1}
