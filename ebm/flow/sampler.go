@@ -31,7 +31,7 @@ type Sampler struct {
 
 // Samples is what a run gives.
 type Samples struct {
-	*ebm.Samples // X, and what else Options ask for. Of an Adaptive run, Trajectory are the points at equally spaced times
+	*ebm.Samples // X, and what else Options ask for. A Trajectory ends before the last step; of an Adaptive run it is the points at equally spaced times
 
 	// LogDensity is that of each chain's point: of its X where the way is from noise to data, and of its start where it is Reverse. nil
 	// where the Transport does not ask for it, and where a Reverse way was not gone to its end.
