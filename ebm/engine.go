@@ -60,13 +60,18 @@ func (s *Sampler) engine(r *request) (*engine, error) {
 // goodDevices is the number of devices where none is asked for. XLA's CPU code runs small products and reductions on one thread, and waits
 // after each operation for the slowest; a device a core keeps all cores busy. On two cores and the plugin's four devices a network's
 // chains ran 1.3 to 2 times as fast, those of analytic energies 1 to 2 times from 250 chains a device on (64 to 10 000 chains, Langevin
-// and HMC); with fewer, handing the parts out costs more than it saves. On GPUs it is the user's choice.
+// and HMC); with fewer, handing the parts out costs more than it saves. Where chains stop by themselves, all devices have to agree at every step
+// whether to go on, and that is only worth it for a network (adaptive steps of 1000 numbers: 28 ms on one device, 58 on four). On GPUs it is the
+// user's choice.
 func (e *engine) goodDevices() int {
 	if e.s.chunk != 0 || !strings.Contains(e.s.backend.Description(), "_cpu_") { // the plugin's file name
 		return 1
 	}
 	few := 16 // chains that are worth a device
 	if len(e.plan.weights) == 0 {
+		if e.plan.stopper != nil {
+			return 1
+		}
 		few = 250
 	}
 	devices, n := e.s.backend.NumDevices(), e.x.Dimensions[0]
