@@ -223,7 +223,7 @@ func TestTransformerEnergies(t *testing.T) {
 				_, grad := ebm.ValueGrad(e, x, cond...)
 				return MulScalar(ReduceSum(Square(Reshape(grad, 2, 16)), 1), 0.5)
 			})
-			if name == "dot" {
+			if name == "dot" && b.Name() != "xla" { // the graph is the same, and XLA compiles it for minutes
 				ebmtest.GradCheck(t, b, store, slope, pictures, labels)
 			}
 		}
