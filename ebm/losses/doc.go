@@ -12,6 +12,10 @@
 //	EquilibriumMatching     a field, or the gradient of an energy, that leads from noise to data by descent
 //	FlowMatching            a field in time, along which noise flows to data: a velocity, score, noise or data prediction
 //
+// Around any of these:
+//
+//	DropLabels              replaces some labels by the null label, for nn.Guided
+//
 // Regularisers:
 //
 //	Penalised               any of these with EnergyL2, GradientPenalty or a Penalty of one's own
