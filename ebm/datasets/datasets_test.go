@@ -338,3 +338,24 @@ func TestTensor(t *testing.T) {
 	_, err = d.Tensor(dtypes.Int32)
 	wantErr(t, err, "dtype = Int32")
 }
+
+// The digits are those of the source: their number, the sum of all their ink, and the first of them.
+func TestDigits(t *testing.T) {
+	d, err := Digits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ink, each := 0.0, make([]int, 10)
+	for _, v := range d.X {
+		ink += 8 * (float64(v) + 1)
+	}
+	for _, l := range d.Labels {
+		each[l]++
+	}
+	if d.Len() != 1797 || ink != 561718 || !slices.Equal(each, []int{178, 182, 177, 183, 181, 182, 181, 179, 174, 180}) {
+		t.Errorf("%d digits with ink %g, %v of each", d.Len(), ink, each)
+	}
+	if got := d.Row(0)[8:16]; !slices.Equal(got, []float32{-1, -1, 0.625, 0.875, 0.25, 0.875, -0.375, -1}) || d.Labels[0] != 0 {
+		t.Errorf("the first digit's second row is %v, its label %d", got, d.Labels[0])
+	}
+}

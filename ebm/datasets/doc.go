@@ -1,8 +1,9 @@
 // Package datasets holds the data that energies are trained on: seeded generators of the toy sets of the literature, the
-// measured eruptions of Old Faithful, readers of CSV and NPY files, and batches for GoMLX's trainer.
+// measured eruptions of Old Faithful, 1797 handwritten digits, readers of CSV and NPY files, and batches for GoMLX's trainer.
 //
 //	moons, err := datasets.TwoMoons{N: 3000, Seed: 1}.Generate()       // a generator is a struct literal
 //	geyser, err := datasets.OldFaithful()
+//	digits, err := datasets.Digits()                                   // 8×8 pictures with labels
 //	mine, err := datasets.ReadCSV("points.csv", datasets.CSV{})
 //	scaled, scale, err := mine.Standardize()                           // scale.Invert brings samples back to the data's units
 //	train, held, err := scaled.Split(0.5, 1)

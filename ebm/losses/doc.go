@@ -14,6 +14,10 @@
 //	FlowMatching            a field in time, along which noise flows to data: a velocity, score, noise or data prediction
 //	ScoreFlowMatching       a velocity and a score, for a process with noise between two sets of points: Schrödinger bridges
 //
+// Around any of these:
+//
+//	DropLabels              replaces some labels by the null label, for nn.Guided
+//
 // Regularisers:
 //
 //	Penalised               any of these with EnergyL2, GradientPenalty or a Penalty of one's own

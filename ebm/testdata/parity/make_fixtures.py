@@ -8,6 +8,7 @@ Everything is computed in float64 on the CPU. README.md describes the fields.
 
 import json
 import math
+import struct
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ from torchebm.core import (
 from torchebm.integrators import EulerMaruyamaIntegrator, GeneralisedLeapfrogIntegrator, LeapfrogIntegrator
 from torchebm.interpolants import CosineInterpolant, LinearInterpolant, VariancePreservingInterpolant
 from torchebm.losses import ContrastiveDivergence, DenoisingScoreMatching, EnergyMatchingLoss, EquilibriumMatchingLoss, FlowMatchingLoss, ScoreMatching, SlicedScoreMatching
-from torchebm.models import EqMEnergy
+from torchebm.models import DiT, EqMEnergy, TimeConditionedMLP, dit_b_4, dit_s_2, dit_xl_8
 from torchebm.samplers import (
     FlowSampler,
     GradientDescentSampler,
@@ -478,6 +479,51 @@ def energy_matching():
     write("energy_matching.json", cases=out)
 
 
+def safetensors(name, model):
+    """Writes a model's weights in the safetensors format."""
+    head, body = {}, b""
+    for key, value in model.state_dict().items():
+        data = value.contiguous().numpy().tobytes()
+        head[key] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(head).encode()
+    (HERE / name).write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def networks():
+    """In float32; all weights drawn, since a network that begins at 0 tells nothing."""
+    out = []
+
+    def case(kind, file, model, x, y=None, cond=None):
+        g = torch.Generator().manual_seed(len(out))
+        with torch.no_grad():
+            for p in model.parameters():
+                p.copy_(0.3 * torch.randn(p.shape, generator=g))
+        safetensors(file, model)
+        t = uniform(1700 + len(out), len(x)).float()
+        c = None if cond is None else cond.float()
+        with torch.no_grad():
+            f = model(x.float(), t, y, cond=c)
+        out.append({"network": kind, "file": file, "x": listed(x), "t": listed(t), "labels": None if y is None else listed(y),
+                    "cond": None if cond is None else listed(cond), "f": listed(f), "parameters": sum(p.numel() for p in model.parameters())})
+
+    labels = torch.tensor([0, 3, 1])
+    case("S/2", "dit_s2.safetensors", dit_s_2(input_size=8, in_channels=1, embed_dim=16, depth=2, num_heads=2, num_classes=3), normal(1710, 3, 1, 8, 8), labels)
+    case("B/4", "dit_b4.safetensors",
+         dit_b_4(input_size=(8, 12), in_channels=2, out_channels=3, embed_dim=16, depth=1, num_heads=4, mlp_ratio=2.0, cond_dim=8, num_classes=4,
+                 pos_embed="learnable", head_dim=12, head_depth=1, head_num_heads=3), normal(1711, 3, 2, 8, 12), labels, normal(1712, 3, 8))
+    case("no positions", "dit.safetensors", DiT(input_size=4, in_channels=1, embed_dim=8, depth=1, num_heads=1, pos_embed=None), normal(1713, 3, 1, 4, 4))
+    case("adaln", "mlp_adaln.safetensors", TimeConditionedMLP(in_dim=2, hidden_dim=16, depth=2, num_classes=3), normal(1714, 3, 2), labels)
+    case("concat", "mlp_concat.safetensors", TimeConditionedMLP(in_dim=2, hidden_dim=16, depth=2, conditioning="concat", cond_dim=8, num_classes=3),
+         normal(1715, 3, 2), labels, normal(1716, 3, 8))
+    counts = []
+    with torch.device("meta"):
+        for size, patch, make in [("Small", 2, dit_s_2), ("Base", 4, dit_b_4), ("XLarge", 8, dit_xl_8)]:
+            model = make(input_size=32, in_channels=4, num_classes=1000)
+            counts.append({"size": size, "patch": patch, "parameters": sum(p.numel() for p in model.parameters())})
+    write("networks.json", cases=out, counts=counts)
+
+
 if __name__ == "__main__":
     energies()
     schedules()
@@ -493,3 +539,4 @@ if __name__ == "__main__":
     flow_matching()
     flow_sampler()
     energy_matching()
+    networks()
