@@ -11,7 +11,7 @@ import (
 func (t *Table) Markdown() string {
 	var out strings.Builder
 	row := func(cells ...string) { fmt.Fprintf(&out, "| %s |\n", strings.Join(cells, " | ")) }
-	setNames := names(sets, func(s set) string { return s.name })
+	setNames := Sets()
 	for _, part := range []struct {
 		title string
 		of    func(*Score) float64

@@ -64,7 +64,7 @@ func (t *Table) Fill(ctx context.Context, b compute.Backend, o Run) error {
 		what         string
 		given, known []string
 	}{
-		{"method", o.Methods, names(methods, func(m method) string { return m.name })}, {"set", o.Sets, names(sets, func(s set) string { return s.name })}} {
+		{"method", o.Methods, Methods()}, {"set", o.Sets, Sets()}} {
 		for _, name := range list.given {
 			if !slices.Contains(list.known, name) {
 				return errors.Errorf("there is no %s %q; there are %s", list.what, name, strings.Join(list.known, ", "))

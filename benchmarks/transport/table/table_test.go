@@ -195,3 +195,28 @@ func TestFill(t *testing.T) {
 		}
 	}
 }
+
+// Whoever reads the table finds each published cell, and points of each set.
+func TestNames(t *testing.T) {
+	cells := 0
+	for _, s := range Sets() {
+		for _, m := range Methods() {
+			if r, found := Published(m, s); found {
+				cells++
+				if r.W2 <= 0 || r.Std <= 0 || r.NPE <= 0 {
+					t.Errorf("%s on %s is %+v", m, s, r)
+				}
+			}
+		}
+		source, target, err := Points(s, 101, 1)
+		if err != nil || source.Len() != 101 || target.Len() != 101 {
+			t.Errorf("%s: the points are %v and %v, %v", s, source, target, err)
+		}
+	}
+	if cells != 19 {
+		t.Errorf("%d cells are published, want 19", cells)
+	}
+	if _, _, err := Points("N→nowhere", 10, 1); err == nil {
+		t.Error("an unknown set has points")
+	}
+}
