@@ -12,7 +12,7 @@
 // Where each thing is:
 //
 //	energy, its gradient      Energy, EnergyFunc, Net, ValueGrad       ebm (analytic ones), ebm/nn (networks)
-//	vector field, as energy   Field, FieldNet, DotEnergy, L2Energy     ebm, ebm/nn (networks)
+//	vector field, as energy   Field, FieldNet, DotEnergy, SumEnergy    ebm, ebm/nn (networks)
 //	paths from noise to data  Interpolant, Diffusion, Times, Decay     ebm/flow
 //	pairs of noise and data   Coupling, Paired                         ebm/flow
 //	steps along a field       Integrator, Tableau, SDE, Solver         ebm/flow

@@ -70,7 +70,9 @@ func TestEvaluateField(t *testing.T) {
 				return err
 			},
 			"ebm: FieldOnHost: want points of 2 numbers each, got 3 numbers": func() error { _, err := ebm.FieldOnHost(b, nil, smallField, 2, 0)([]float32{1, 2, 3}); return err },
-			"DotEnergy: Of is nil":      func() error { _, err := ebm.Evaluate(b, nil, ebm.DotEnergy{}, x); return err },
+			"DotEnergy: Of is nil": func() error { _, err := ebm.Evaluate(b, nil, ebm.DotEnergy{}, x); return err },
+			"SumEnergy: Of is nil": func() error { _, err := ebm.Evaluate(b, nil, ebm.SumEnergy{}, x); return err },
+			"SumEnergy: the field of x (Float64)[2, 2] must have a row for each point, got nil": func() error { _, err := ebm.Evaluate(b, nil, ebm.SumEnergy{Of: none}, x); return err },
 			"L2Energy: Of is nil":       func() error { _, err := ebm.Evaluate(b, nil, ebm.L2Energy{}, x); return err },
 			"ImplicitEnergy: Of is nil": func() error { _, err := ebm.Evaluate(b, nil, ebm.ImplicitEnergy{}, x); return err },
 		} {
@@ -86,6 +88,7 @@ func TestFieldEnergyGradients(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		ebmtest.GradCheck(t, b, nil, ebm.DotEnergy{Of: smallField}, x)
 		ebmtest.GradCheck(t, b, nil, ebm.L2Energy{Of: smallField}, x)
+		ebmtest.GradCheck(t, b, nil, ebm.SumEnergy{Of: smallField}, x)
 	})
 }
 
@@ -214,7 +217,7 @@ func TestAcceptanceOnFieldEnergy(t *testing.T) {
 	})
 }
 
-// One field, x/2, as three energies.
+// One field, x/2, as four energies.
 func ExampleDotEnergy() {
 	b, err := backend.Open("go")
 	if err != nil {
@@ -222,7 +225,7 @@ func ExampleDotEnergy() {
 	}
 	half := ebm.FieldFunc(func(x, _ *Node, _ ...*Node) *Node { return MulScalar(x, 0.5) }) // f + Jᵀx = x
 	x := tensors.FromValue([][]float32{{1, 2}, {3, 0}})
-	for _, energy := range []ebm.Energy{ebm.DotEnergy{Of: half}, ebm.L2Energy{Of: half}, ebm.ImplicitEnergy{Of: half}} {
+	for _, energy := range []ebm.Energy{ebm.DotEnergy{Of: half}, ebm.L2Energy{Of: half}, ebm.SumEnergy{Of: half}, ebm.ImplicitEnergy{Of: half}} {
 		values, err := ebm.Evaluate(b, nil, energy, x)
 		if err != nil {
 			panic(err)
@@ -232,5 +235,6 @@ func ExampleDotEnergy() {
 	// Output:
 	// ebm.DotEnergy [2.5 4.5]
 	// ebm.L2Energy [-0.625 -1.125]
+	// ebm.SumEnergy [1.5 1.5]
 	// ebm.ImplicitEnergy [NaN NaN]
 }

@@ -4,10 +4,11 @@ import (
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/pkg/errors"
 )
 
-// A field trained to be the gradient of an energy (losses.EquilibriumMatching) becomes one in three ways. Each takes the
+// A field trained to be the gradient of an energy (losses.EquilibriumMatching) becomes one in three ways; a fourth, SumEnergy, trains it as one. Each takes the
 // field at time 0, so that it is the same at all times, and hands the conditioning on.
 
 // DotEnergy is the energy of a field, read off its component along x:
@@ -37,7 +38,17 @@ type L2Energy struct{ Of Field }
 // one too, and so have derivatives of higher order. Reference: at [DotEnergy].
 type ImplicitEnergy struct{ Of Field }
 
+// SumEnergy is the energy of a network that gives numbers of any shape, [n, ...], for each point: their sum,
+//
+//	E(x) = Σᵢ fᵢ(x, 0)
+//
+// The network is a field's, and need not give as many numbers as x has: with one number a patch, an nn.ConditionalTransformer2D of
+// Channels 1 has a scalar head. Choose it where the energy, and not the field, is what is trained.
+type SumEnergy struct{ Of Field }
+
 var (
+	_ Energy    = SumEnergy{}
+	_ Validator = SumEnergy{}
 	_ Energy    = DotEnergy{}
 	_ Energy    = L2Energy{}
 	_ Energy    = ImplicitEnergy{}
@@ -58,6 +69,20 @@ func (e L2Energy) Energy(x *Node, cond ...*Node) *Node {
 	return MulScalar(eventSum(Square(FieldAt(e.Of, x, nil, cond...))), -0.5)
 }
 
+// Energy builds E(x), [n].
+func (e SumEnergy) Energy(x *Node, cond ...*Node) *Node {
+	check(e.Validate())
+	f := e.Of.Field(x, ZeroTime(x), cond...)
+	if f == nil || f.Rank() == 0 || f.Shape().Dimensions[0] != x.Shape().Dimensions[0] {
+		got := "nil"
+		if f != nil {
+			got = f.Shape().String()
+		}
+		exceptions.Panicf("SumEnergy: the field of x %s must have a row for each point, got %s", x.Shape(), got)
+	}
+	return eventSum(f)
+}
+
 // Energy builds NaN, [n], whose gradient in x is the field.
 func (e ImplicitEnergy) Energy(x *Node, cond ...*Node) *Node {
 	check(e.Validate())
@@ -74,6 +99,9 @@ func (e L2Energy) Validate() error { return checkField("L2Energy", e.Of) }
 
 // Validate tells whether there is a field.
 func (e ImplicitEnergy) Validate() error { return checkField("ImplicitEnergy", e.Of) }
+
+// Validate tells whether there is a field.
+func (e SumEnergy) Validate() error { return checkField("SumEnergy", e.Of) }
 
 func checkField(kind string, f Field) error {
 	if f == nil {

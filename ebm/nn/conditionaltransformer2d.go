@@ -17,7 +17,7 @@ import (
 // where c is the sum of the embeddings of the time t, and of what the conditioning has: labels, whole numbers [n] or [n, 1] from 0 to
 // Classes, of which the last is the null label, and vectors, [n, CondWidth].
 //
-// At the start it is exactly 0 everywhere. As an energy take [ebm.DotEnergy] or [ebm.L2Energy] of it.
+// At the start it is exactly 0 everywhere. As an energy take [ebm.DotEnergy], [ebm.L2Energy] or [ebm.SumEnergy] of it.
 //
 // A HeadDepth adds blocks of a width of their own before the head (Zheng et al.).
 //
