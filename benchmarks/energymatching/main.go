@@ -73,10 +73,15 @@ func main() {
 			defer os.RemoveAll(*dir)
 		}
 		e := &experiment{size: size, backend: must.M1(backend.New()), dir: *dir}
-		must.M(e.fill(ctx, r, strings.Split(*only, ";"), *seeds, func(method string, seed int) error {
+		err := e.fill(ctx, r, strings.Split(*only, ";"), *seeds, func(method string, seed int) error {
 			fmt.Printf("%-28s seed %d  %+v\n", method, seed, *r.Runs[method][seed-1])
 			return write(*out, r)
-		}))
+		})
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "stopped; the next run goes on from here")
+			os.Exit(130)
+		}
+		must.M(err)
 	}
 	must.M(r.draw(*picture))
 }

@@ -69,11 +69,20 @@ func main() {
 				must.M(err)
 			}
 		}
-		must.M(gaussian.Fill(ctx, must.M1(backend.New()), path, gaussian.Run{Dims: numbers[int](*dims), Couplings: list(*couplings),
+		stopped(gaussian.Fill(ctx, must.M1(backend.New()), path, gaussian.Run{Dims: numbers[int](*dims), Couplings: list(*couplings),
 			Pools: numbers[int](*pools), Seeds: numbers[uint64](*seeds), Steps: *steps, Points: points, Progress: bar()}))
 	default:
 		must.M(fmt.Errorf("-what is table or gaussian, not %s", *what))
 	}
+}
+
+// stopped ends the program where it was interrupted: what is done is in the file.
+func stopped(err error) {
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "stopped; the next run goes on from here")
+		os.Exit(130)
+	}
+	must.M(err)
 }
 
 // file is where the figures go.
@@ -120,7 +129,7 @@ func fill(ctx context.Context, run table.Run) {
 			fmt.Printf("%-13s %-17s seed %d  %v\n", method, set, seed, s)
 			return t.Write(path)
 		}
-		must.M(t.Fill(ctx, must.M1(backend.New()), run))
+		stopped(t.Fill(ctx, must.M1(backend.New()), run))
 	}
 	fmt.Print(t.Markdown())
 }
