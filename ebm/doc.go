@@ -16,11 +16,12 @@
 //	paths from noise to data  Interpolant, Diffusion, Times, Decay     ebm/flow
 //	pairs of noise and data   Coupling, Paired                         ebm/flow
 //	steps along a field       Integrator, Tableau, SDE, Solver         ebm/flow
+//	noise to data, and back   Sampler, Transport                       ebm/flow
 //	one step of a sampler     Kernel, State, Info, Env                 ebm/samplers
 //	many steps                Sampler, Options, Samples, Unroll        ebm
 //	a number that changes     Schedule; Ladder, of noise levels        ebm
 //	noise                     Rand, Threefry                           ebm
-//	training                  Loss, Train                              ebm, ebm/losses
+//	training                  Loss, Chained, Train                     ebm, ebm/losses
 //	data, judgement, pictures                                          ebm/datasets, ebm/metrics, ebm/plots
 //	which backend                                                      ebm/backend
 //
