@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -31,7 +32,7 @@ var (
 // Energy builds E(x), [n].
 func (e Ackley) Energy(x *Node, _ ...*Node) *Node {
 	d := float64(events("Ackley", x))
-	a, b, c := or(e.A, 20), or(e.B, 0.2), or(e.C, 2*math.Pi)
+	a, b, c := cmp.Or(e.A, 20), cmp.Or(e.B, 0.2), cmp.Or(e.C, 2*math.Pi)
 
 	meanSquare := MulScalar(eventSum(Square(x)), 1/d) // [n]
 	centre := IsZero(meanSquare)

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/shapes"
@@ -29,7 +30,7 @@ var (
 // Energy builds E(x), [n].
 func (e AtNoise) Energy(x *Node, cond ...*Node) *Node {
 	check(e.Validate())
-	return e.Of.Energy(x, NoiseCond(x, Scalar(x.Graph(), x.DType(), or(e.Sigma, 0.01)), cond...)...)
+	return e.Of.Energy(x, NoiseCond(x, Scalar(x.Graph(), x.DType(), cmp.Or(e.Sigma, 0.01)), cond...)...)
 }
 
 // Validate tells whether the energy is valid and the level positive.

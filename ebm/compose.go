@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -64,7 +65,7 @@ var (
 // Energy builds E(x), [n].
 func (e Scaled) Energy(x *Node, cond ...*Node) *Node {
 	check(e.Validate())
-	return MulScalar(e.Of.Energy(x, cond...), or(e.By, 1))
+	return MulScalar(e.Of.Energy(x, cond...), cmp.Or(e.By, 1))
 }
 
 // Validate tells whether the energy is valid and the factor finite.

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -38,7 +39,9 @@ func (e DoubleWell) Energy(x *Node, _ ...*Node) *Node {
 	return MulScalar(eventSum(Square(AddScalar(Square(x), -b*b))), h)
 }
 
-func (e DoubleWell) parameters() (h, b float64) { return or(e.BarrierHeight, 2), math.Abs(or(e.B, 1)) }
+func (e DoubleWell) parameters() (h, b float64) {
+	return cmp.Or(e.BarrierHeight, 2), math.Abs(cmp.Or(e.B, 1))
+}
 
 // Minima are the 2ᵈ points (±b, …, ±b), for events of up to 16 numbers.
 func (e DoubleWell) Minima(dim int) ([][]float64, error) {

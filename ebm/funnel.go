@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -52,7 +53,7 @@ func (e Funnel) Energy(x *Node, _ ...*Node) *Node {
 	return Add(own, MulScalar(Mul(others, Exp(Neg(first))), 0.5))
 }
 
-func (e Funnel) scale() float64 { return or(e.Scale, 3) }
+func (e Funnel) scale() float64 { return cmp.Or(e.Scale, 3) }
 
 // Validate tells whether the scale is positive.
 func (e Funnel) Validate() error {

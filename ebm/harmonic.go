@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -31,7 +32,7 @@ var (
 // Energy builds E(x), [n].
 func (e Harmonic) Energy(x *Node, _ ...*Node) *Node {
 	events("Harmonic", x)
-	return MulScalar(eventSum(Square(x)), or(e.K, 1)/2)
+	return MulScalar(eventSum(Square(x)), cmp.Or(e.K, 1)/2)
 }
 
 // Minima is the origin.
@@ -41,7 +42,7 @@ func (e Harmonic) Minima(dim int) ([][]float64, error) {
 
 // LogZ is ½d log(2π/k).
 func (e Harmonic) LogZ(dim int) (float64, error) {
-	return float64(dim) / 2 * math.Log(2*math.Pi/or(e.K, 1)), e.proper(dim)
+	return float64(dim) / 2 * math.Log(2*math.Pi/cmp.Or(e.K, 1)), e.proper(dim)
 }
 
 // Moments are mean 0 and covariance I/k.
@@ -49,7 +50,7 @@ func (e Harmonic) Moments(dim int) (mean []float64, cov [][]float64, err error) 
 	if err := e.proper(dim); err != nil {
 		return nil, nil, err
 	}
-	return make([]float64, dim), diagonal(1/or(e.K, 1), dim), nil
+	return make([]float64, dim), diagonal(1/cmp.Or(e.K, 1), dim), nil
 }
 
 // SampleExact draws normals of variance 1/k.
@@ -57,13 +58,13 @@ func (e Harmonic) SampleExact(rng *rand.Rand, n, dim int) ([][]float64, error) {
 	if err := checkDraw("Harmonic", rng, n, dim); err != nil {
 		return nil, err
 	}
-	std := 1 / math.Sqrt(or(e.K, 1))
+	std := 1 / math.Sqrt(cmp.Or(e.K, 1))
 	return draws(n, dim, func() float64 { return std * rng.NormFloat64() }), e.proper(dim)
 }
 
 // proper refuses a spring that pushes away: it has neither a minimum nor a density.
 func (e Harmonic) proper(dim int) error {
-	if !(or(e.K, 1) > 0) {
+	if !(cmp.Or(e.K, 1) > 0) {
 		return errors.Errorf("Harmonic: K must be positive, got %g", e.K)
 	}
 	return checkDim("Harmonic", dim)

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -40,8 +41,8 @@ func (e Interaction) Energy(x *Node, cond ...*Node) *Node {
 	n := x.Shape().Dimensions[0]
 	square := eventSum(Square(Sub(x, ReduceAndKeep(x, ReduceMean, 0)))) // ‖x_i − x̄‖², [n]
 	sums := Add(MulScalar(square, float64(n)), ReduceAllSum(square))
-	w := or(e.Width, 1)
-	return Sub(e.Of.Energy(x, cond...), MulScalar(sums, or(e.Strength, 1)/(2*w*w)))
+	w := cmp.Or(e.Width, 1)
+	return Sub(e.Of.Energy(x, cond...), MulScalar(sums, cmp.Or(e.Strength, 1)/(2*w*w)))
 }
 
 // Validate tells whether the energy is valid, the strength finite and the width positive.

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -50,7 +51,7 @@ func (l Ladder) Rungs() ([]float64, error) {
 		}
 		return l.Values, nil
 	}
-	start, end, levels := or(l.Start, 1), or(l.End, 0.01), l.Levels
+	start, end, levels := cmp.Or(l.Start, 1), cmp.Or(l.End, 0.01), l.Levels
 	if levels == 0 {
 		levels = 10
 	}

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -44,7 +45,7 @@ func (e Mixture) Energy(x *Node, _ ...*Node) *Node {
 	var z *Node // [n, K, d]
 	constants := e.weights()
 	if chols == nil {
-		std := or(e.Std, 1)
+		std := cmp.Or(e.Std, 1)
 		z = MulScalar(Sub(Reshape(x, n, 1, d), ConstAs(x, [][][]float64{e.Means})), 1/std)
 		for i := range constants {
 			constants[i] = math.Log(constants[i]) - float64(d)*math.Log(std)
@@ -165,7 +166,7 @@ func (e Mixture) Moments(dim int) (mean []float64, cov [][]float64, err error) {
 			mean[i] += w[k] * m[i]
 		}
 	}
-	variance := or(e.Std, 1) * or(e.Std, 1)
+	variance := cmp.Or(e.Std, 1) * cmp.Or(e.Std, 1)
 	for k, m := range e.Means {
 		for i := range mean {
 			for j := range mean {
@@ -194,7 +195,7 @@ func (e Mixture) SampleExact(rng *rand.Rand, n, dim int) ([][]float64, error) {
 	if err := e.fits(dim); err != nil {
 		return nil, err
 	}
-	w, std := e.weights(), or(e.Std, 1)
+	w, std := e.weights(), cmp.Or(e.Std, 1)
 	x := make([][]float64, n)
 	for i := range x {
 		k, u := 0, rng.Float64()

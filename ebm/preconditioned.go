@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -39,7 +40,7 @@ func (e Preconditioned) Energy(x *Node, cond ...*Node) *Node {
 	if len(cond) == 0 || cond[len(cond)-1].Shape().Size() != n {
 		exceptions.Panicf("Preconditioned: the last conditioning must be log σ, [%d, 1]; got %d of them. AtNoise gives it", n, len(cond))
 	}
-	std := or(e.Std, 1)
+	std := cmp.Or(e.Std, 1)
 	sigma := Exp(Reshape(ConvertDType(cond[len(cond)-1], x.DType()), n, 1)) // [n, 1]
 	square := AddScalar(Square(sigma), std*std)
 	flat := Reshape(x, n, d)

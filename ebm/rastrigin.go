@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -34,7 +35,7 @@ var (
 
 // Energy builds E(x), [n].
 func (e Rastrigin) Energy(x *Node, _ ...*Node) *Node {
-	a, d := or(e.A, 10), float64(events("Rastrigin", x))
+	a, d := cmp.Or(e.A, 10), float64(events("Rastrigin", x))
 	ripples := MulScalar(Cos(MulScalar(x, 2*math.Pi)), a)
 	return AddScalar(eventSum(Sub(Square(x), ripples)), a*d)
 }
@@ -70,7 +71,7 @@ func (e Rastrigin) SampleExact(rng *rand.Rand, n, dim int) ([][]float64, error) 
 	if err := e.known(dim); err != nil {
 		return nil, err
 	}
-	a := or(e.A, 10)
+	a := cmp.Or(e.A, 10)
 	return draws(n, dim, func() float64 {
 		for {
 			x := math.Sqrt(0.5) * rng.NormFloat64()
@@ -83,13 +84,13 @@ func (e Rastrigin) SampleExact(rng *rand.Rand, n, dim int) ([][]float64, error) 
 
 // coordinate is log Z, the mean and the variance of one coordinate.
 func (e Rastrigin) coordinate() (logZ, mean, variance float64) {
-	a := or(e.A, 10)
+	a := cmp.Or(e.A, 10)
 	return coordinate(func(x float64) float64 { return x*x + a*(1-math.Cos(2*math.Pi*x)) }, -7, 7)
 }
 
 // known refuses ripples turned over: the origin is not a minimum then.
 func (e Rastrigin) known(dim int) error {
-	if !(or(e.A, 10) > 0) {
+	if !(cmp.Or(e.A, 10) > 0) {
 		return errors.Errorf("Rastrigin: A must be positive, got %g", e.A)
 	}
 	return checkDim("Rastrigin", dim)

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -37,7 +38,7 @@ var (
 	_ ExactSampler = Rosenbrock{}
 )
 
-func (e Rosenbrock) parameters() (a, b float64) { return or(e.A, 1), or(e.B, 100) }
+func (e Rosenbrock) parameters() (a, b float64) { return cmp.Or(e.A, 1), cmp.Or(e.B, 100) }
 
 // Energy builds E(x), [n].
 func (e Rosenbrock) Energy(x *Node, _ ...*Node) *Node {

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -21,10 +22,10 @@ var _ Schedule = ExponentialDecay{}
 
 // At builds v(step).
 func (s ExponentialDecay) At(step *Node, dtype dtypes.DType) *Node {
-	rate := or(s.Rate, 0.99)
+	rate := cmp.Or(s.Rate, 0.99)
 	if !(rate > 0 && rate <= 1) {
 		exceptions.Panicf("ExponentialDecay: Rate must be in (0, 1], got %g", rate)
 	}
 	shrunk := Exp(MulScalar(ConvertDType(step, dtypes.Float64), math.Log(rate)))
-	return ConvertDType(MaxScalar(MulScalar(shrunk, or(s.Start, 1)), s.Min), dtype)
+	return ConvertDType(MaxScalar(MulScalar(shrunk, cmp.Or(s.Start, 1)), s.Min), dtype)
 }

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -21,7 +22,7 @@ var _ Schedule = MultiStep{}
 
 // At builds v(step).
 func (s MultiStep) At(step *Node, dtype dtypes.DType) *Node {
-	value, gamma := or(s.Start, 1), or(s.Gamma, 0.1)
+	value, gamma := cmp.Or(s.Start, 1), cmp.Or(s.Gamma, 0.1)
 	at := Scalar(step.Graph(), dtypes.Float64, value)
 	last := 0
 	for i, milestone := range s.Milestones {

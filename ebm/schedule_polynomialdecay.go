@@ -1,6 +1,8 @@
 package ebm
 
 import (
+	"cmp"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -25,7 +27,7 @@ var _ Schedule = PolynomialDecay{}
 
 // At builds v(step).
 func (s PolynomialDecay) At(step *Node, dtype dtypes.DType) *Node {
-	steps, power := or(float64(s.Steps), 100), or(s.Power, 0.55)
+	steps, power := cmp.Or(float64(s.Steps), 100), cmp.Or(s.Power, 0.55)
 	if !(steps > 0) {
 		exceptions.Panicf("PolynomialDecay: Steps must be positive, got %d", s.Steps)
 	}
@@ -33,5 +35,5 @@ func (s PolynomialDecay) At(step *Node, dtype dtypes.DType) *Node {
 		exceptions.Panicf("PolynomialDecay: Power must be positive, got %g", s.Power)
 	}
 	n := MulScalar(ConvertDType(step, dtypes.Float64), 1/steps)
-	return ConvertDType(MulScalar(Exp(MulScalar(Log1P(n), -power)), or(s.Start, 1)), dtype)
+	return ConvertDType(MulScalar(Exp(MulScalar(Log1P(n), -power)), cmp.Or(s.Start, 1)), dtype)
 }

@@ -1,6 +1,8 @@
 package ebm
 
 import (
+	"cmp"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -28,7 +30,7 @@ var _ Schedule = Temperature{}
 
 // At builds v(step).
 func (s Temperature) At(step *Node, dtype dtypes.DType) *Node {
-	largest, tau, to := or(s.Max, 0.15), or(s.Tau, 0.8), s.To
+	largest, tau, to := cmp.Or(s.Max, 0.15), cmp.Or(s.Tau, 0.8), s.To
 	if s.From == 0 && s.To == 0 {
 		to = 1
 	}

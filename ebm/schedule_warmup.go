@@ -1,6 +1,8 @@
 package ebm
 
 import (
+	"cmp"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -21,7 +23,7 @@ var _ Schedule = Warmup{}
 
 // At builds v(step).
 func (s Warmup) At(step *Node, dtype dtypes.DType) *Node {
-	steps, factor, main := s.Steps, or(s.Factor, 0.01), OrFixed(s.Main, 1)
+	steps, factor, main := s.Steps, cmp.Or(s.Factor, 0.01), OrFixed(s.Main, 1)
 	if steps == 0 {
 		steps = 100
 	}

@@ -1,6 +1,7 @@
 package ebm
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -41,7 +42,7 @@ func (e StudentT) Energy(x *Node, _ ...*Node) *Node {
 	return MulScalar(eventSum(Log1P(MulScalar(Square(x), 1/(nu*s*s)))), (nu+1)/2)
 }
 
-func (e StudentT) parameters() (nu, s float64) { return or(e.DF, 5), or(e.Scale, 1) }
+func (e StudentT) parameters() (nu, s float64) { return cmp.Or(e.DF, 5), cmp.Or(e.Scale, 1) }
 
 // Validate tells whether both parameters are positive.
 func (e StudentT) Validate() error {

@@ -54,14 +54,6 @@ func check(err error) {
 	}
 }
 
-// or is the value of a field, or its default where it was left zero.
-func or(value, def float64) float64 {
-	if value == 0 {
-		return def
-	}
-	return value
-}
-
 // eventSum adds up all but the first axis: [n, event...] to [n].
 func eventSum(x *Node) *Node {
 	if x.Rank() == 1 {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/goebm/goebm/ebm"
@@ -45,8 +46,8 @@ func (a Adaptive) withDefaults() (Adaptive, error) {
 	if a.Method.E == nil {
 		return a, errors.New("flow: Adaptive.Method must have an embedded method, as Heun, Bosh3, Dopri5, Tsit5 and Dopri8 have")
 	}
-	a.RTol, a.ATol = orDefault(a.RTol, 1e-4), orDefault(a.ATol, 1e-6)
-	a.MaxStep = orDefault(a.MaxStep, math.Inf(1))
+	a.RTol, a.ATol = cmp.Or(a.RTol, 1e-4), cmp.Or(a.ATol, 1e-6)
+	a.MaxStep = cmp.Or(a.MaxStep, math.Inf(1))
 	for _, c := range []struct {
 		name string
 		v    float64

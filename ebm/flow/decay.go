@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -52,7 +53,7 @@ var (
 
 // At gives c(t).
 func (d Truncated) At(t *Node) *Node {
-	from := orDefault(d.From, 0.8)
+	from := cmp.Or(d.From, 0.8)
 	if !(from > 0 && from < 1) {
 		exceptions.Panicf("Truncated: From must be between 0 and 1, got %g", from)
 	}
@@ -70,7 +71,7 @@ func (d DecayFunc) At(t *Node) *Node { return d(t) }
 
 // scale is λ, checked.
 func scale(kind string, v float64) float64 {
-	v = orDefault(v, 4)
+	v = cmp.Or(v, 4)
 	if !(v > 0) || math.IsInf(v, 1) {
 		exceptions.Panicf("%s: Scale must be positive and finite, got %g", kind, v)
 	}

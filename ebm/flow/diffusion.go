@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -85,7 +86,7 @@ func (d RatioDiffusion) At(_ *Node, path Coeffs) *Node {
 
 // At gives D(t).
 func (d FadingDiffusion) At(t *Node, _ Coeffs) *Node {
-	power := orDefault(d.Power, 1)
+	power := cmp.Or(d.Power, 1)
 	if !(power > 0) || math.IsInf(power, 1) {
 		exceptions.Panicf("FadingDiffusion: Power must be positive and finite, got %g", power)
 	}
@@ -115,7 +116,7 @@ func (d DiffusionFunc) At(t *Node, path Coeffs) *Node { return d(t, path) }
 
 // strength is a scale of a diffusion, checked.
 func strength(kind string, v float64) float64 {
-	v = orDefault(v, 1)
+	v = cmp.Or(v, 1)
 	if !(v > 0) || math.IsInf(v, 1) {
 		exceptions.Panicf("%s: Scale must be positive and finite, got %g", kind, v)
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -80,12 +81,12 @@ func (s Sinkhorn) Plan(b Batch) (plan []float64, left float64, err error) {
 
 func (s Sinkhorn) scale(b Batch) (*scaling, error) {
 	if s.Epsilon == 0 {
-		return newScaling("Sinkhorn", b, orDefault(s.Reg, 0.05), false, math.Inf(1), orDefault(s.Tolerance, 1e-3), s.Iterations)
+		return newScaling("Sinkhorn", b, cmp.Or(s.Reg, 0.05), false, math.Inf(1), cmp.Or(s.Tolerance, 1e-3), s.Iterations)
 	}
 	if s.Reg != 0 {
 		return nil, errors.Errorf("Sinkhorn: Reg and Epsilon both say ε: give one, got %g and %g", s.Reg, s.Epsilon)
 	}
-	return newScaling("Sinkhorn", b, s.Epsilon, true, math.Inf(1), orDefault(s.Tolerance, 1e-3), s.Iterations)
+	return newScaling("Sinkhorn", b, s.Epsilon, true, math.Inf(1), cmp.Or(s.Tolerance, 1e-3), s.Iterations)
 }
 
 // Pair pairs the batch.
@@ -107,11 +108,11 @@ func (s UnbalancedSinkhorn) Plan(b Batch) ([]float64, error) {
 }
 
 func (s UnbalancedSinkhorn) scale(b Batch) (*scaling, error) {
-	marginal := orDefault(s.Marginal, 1)
+	marginal := cmp.Or(s.Marginal, 1)
 	if !(marginal > 0) || math.IsInf(marginal, 1) {
 		return nil, errors.Errorf("UnbalancedSinkhorn: Marginal must be positive and finite, got %g", marginal)
 	}
-	return newScaling("UnbalancedSinkhorn", b, orDefault(s.Reg, 0.05), false, marginal, orDefault(s.Tolerance, 1e-3), s.Iterations)
+	return newScaling("UnbalancedSinkhorn", b, cmp.Or(s.Reg, 0.05), false, marginal, cmp.Or(s.Tolerance, 1e-3), s.Iterations)
 }
 
 // scaling is a plan Pᵢⱼ = uᵢKᵢⱼvⱼ/n² with K = exp((fᵢ + gⱼ − Cᵢⱼ)/ε). Scaling multiplies u and v alone; what grows out of

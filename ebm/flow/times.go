@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -57,7 +58,7 @@ var (
 
 // Draw draws the times.
 func (d UniformTimes) Draw(rng *ebm.Rand, shape shapes.Shape) *Node {
-	to := orDefault(d.To, 1)
+	to := cmp.Or(d.To, 1)
 	if !(d.From >= 0 && d.From < to && to <= 1) {
 		exceptions.Panicf("UniformTimes: want 0 ≤ From < To ≤ 1, got %g and %g", d.From, to)
 	}
@@ -78,7 +79,7 @@ func (d UniformTimes) Draw(rng *ebm.Rand, shape shapes.Shape) *Node {
 
 // Draw draws the times.
 func (d LogNormalTimes) Draw(rng *ebm.Rand, shape shapes.Shape) *Node {
-	std := orDefault(d.Std, 1)
+	std := cmp.Or(d.Std, 1)
 	if !(std > 0) || math.IsInf(std, 1) || math.IsNaN(d.Mean) || math.IsInf(d.Mean, 0) {
 		exceptions.Panicf("LogNormalTimes: want a finite Mean and a positive, finite Std, got %g and %g", d.Mean, std)
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -50,7 +51,7 @@ var (
 
 // At gives the coefficients at times t.
 func (p VarianceExploding) At(t *Node) Coeffs {
-	low, high := levels("VarianceExploding", orDefault(p.SigmaMin, 0.01), orDefault(p.SigmaMax, 50))
+	low, high := levels("VarianceExploding", cmp.Or(p.SigmaMin, 0.01), cmp.Or(p.SigmaMax, 50))
 	slope := math.Log(low / high)
 	sigma := MulScalar(Exp(MulScalar(t, slope)), high)
 	return Coeffs{Alpha: OnesLike(t), DAlpha: ZerosLike(t), Sigma: sigma, DSigma: MulScalar(sigma, slope)}
@@ -58,8 +59,8 @@ func (p VarianceExploding) At(t *Node) Coeffs {
 
 // At gives the coefficients at times t.
 func (p EDM) At(t *Node) Coeffs {
-	low, high := levels("EDM", orDefault(p.SigmaMin, 0.002), orDefault(p.SigmaMax, 80))
-	rho := orDefault(p.Rho, 7)
+	low, high := levels("EDM", cmp.Or(p.SigmaMin, 0.002), cmp.Or(p.SigmaMax, 80))
+	rho := cmp.Or(p.Rho, 7)
 	if !(rho >= 1) || math.IsInf(rho, 1) {
 		exceptions.Panicf("EDM: Rho must be 1 or more, and finite, got %g", rho)
 	}

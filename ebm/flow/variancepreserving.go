@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -31,7 +32,7 @@ var _ Interpolant = VariancePreserving{}
 
 // At gives the coefficients at times t.
 func (p VariancePreserving) At(t *Node) Coeffs {
-	low, high := orDefault(p.BetaMin, 0.1), orDefault(p.BetaMax, 20)
+	low, high := cmp.Or(p.BetaMin, 0.1), cmp.Or(p.BetaMax, 20)
 	if !(low > 0 && low <= high) || math.IsInf(high, 1) {
 		exceptions.Panicf("VariancePreserving: want 0 < BetaMin ≤ BetaMax, got %g and %g", low, high)
 	}
@@ -44,12 +45,4 @@ func (p VariancePreserving) At(t *Node) Coeffs {
 	sigma := Sqrt(Div(MulScalar(down, 2), OnePlus(down)))
 	dSigma := Neg(Div(Mul(alpha, dAlpha), MaxScalar(sigma, 1e-6)))
 	return Coeffs{Alpha: alpha, DAlpha: dAlpha, Sigma: sigma, DSigma: dSigma}
-}
-
-// orDefault is v, or def where v was left zero.
-func orDefault(v, def float64) float64 {
-	if v == 0 {
-		return def
-	}
-	return v
 }

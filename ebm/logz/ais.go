@@ -1,6 +1,7 @@
 package logz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -144,7 +145,7 @@ func (a AIS) prepare(reverse bool) (*walk, error) {
 	if a.Betas == nil {
 		a.Betas = SigmoidLadder(1000)
 	}
-	a.Moves, a.Chains = orDefault(a.Moves, 1), orDefault(a.Chains, 1000)
+	a.Moves, a.Chains = cmp.Or(a.Moves, 1), cmp.Or(a.Chains, 1000)
 	if err := checkLadder(a.Betas); err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (a AIS) prepare(reverse bool) (*walk, error) {
 		}
 		a.Event, a.DType = event, x.DType()
 	}
-	a.DType = orDefault(a.DType, dtypes.Float32)
+	a.DType = cmp.Or(a.DType, dtypes.Float32)
 	if a.DType != dtypes.Float32 && a.DType != dtypes.Float64 {
 		return nil, errors.Errorf("logz: AIS.DType must be Float32 or Float64, got %s", a.DType)
 	}
@@ -251,12 +252,4 @@ func draw(name string, e ebm.ExactSampler, n int, event []int, dtype dtypes.DTyp
 		return nil, errors.WithMessagef(err, "logz: %s", name)
 	}
 	return host.Tensor(dtype, slices.Concat(rows...), append([]int{n}, event...)...), nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }

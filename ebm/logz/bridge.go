@@ -1,6 +1,7 @@
 package logz
 
 import (
+	"cmp"
 	"context"
 	"math"
 
@@ -48,7 +49,7 @@ func (b Bridge) Run(ctx context.Context) (Estimate, error) {
 		return Estimate{}, err
 	}
 	x, n := b.Samples, b.Samples.Shape().Dimensions[0]
-	ess := orDefault(b.ESS, float64(n))
+	ess := cmp.Or(b.ESS, float64(n))
 	if b.Base == nil {
 		fitted, rest, err := halves(x)
 		if err != nil {
@@ -66,7 +67,7 @@ func (b Bridge) Run(ctx context.Context) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, errors.WithMessage(err, "logz: Bridge.Base")
 	}
-	y, err := draw("Bridge.Base", b.Base, orDefault(b.Draws, n), shape.Dimensions[1:], shape.DType, b.Seed, 1)
+	y, err := draw("Bridge.Base", b.Base, cmp.Or(b.Draws, n), shape.Dimensions[1:], shape.DType, b.Seed, 1)
 	if err != nil {
 		return Estimate{}, err
 	}

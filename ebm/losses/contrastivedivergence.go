@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/gomlx/compute"
@@ -97,10 +98,10 @@ func (l ContrastiveDivergence) withDefaults(x *Node) ContrastiveDivergence {
 	if l.Kernel == nil {
 		l.Kernel = samplers.Langevin{}
 	}
-	l.Steps = orDefault(l.Steps, 10)
-	l.Buffer = orDefault(l.Buffer, max(defaultBuffer, n))
-	l.Fresh = max(0, orDefault(l.Fresh, 0.02))
-	l.Width = orDefault(l.Width, 1)
+	l.Steps = cmp.Or(l.Steps, 10)
+	l.Buffer = cmp.Or(l.Buffer, max(defaultBuffer, n))
+	l.Fresh = max(0, cmp.Or(l.Fresh, 0.02))
+	l.Width = cmp.Or(l.Width, 1)
 	switch {
 	case l.Steps < 1:
 		exceptions.Panicf("ContrastiveDivergence: Steps must be positive, got %d", l.Steps)
@@ -113,14 +114,6 @@ func (l ContrastiveDivergence) withDefaults(x *Node) ContrastiveDivergence {
 			l.Width, l.EnergyL2, l.GradientPenalty, l.Clamp, l.WarmUp, l.Young)
 	}
 	return l
-}
-
-// orDefault is v, or def where v was left zero.
-func orDefault[T int | float64](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // run takes steps of a kernel from starts, [n, event...]. No gradient flows back through it. A chain that went wrong goes back to its
@@ -166,7 +159,7 @@ func (l ContrastiveDivergence) Prepare(ctx context.Context, b compute.Backend, s
 	}
 	x := first.Inputs[0]
 	n := x.Shape().Dimensions[0]
-	l.Buffer, l.Width = orDefault(l.Buffer, max(defaultBuffer, n)), orDefault(l.Width, 1)
+	l.Buffer, l.Width = cmp.Or(l.Buffer, max(defaultBuffer, n)), cmp.Or(l.Width, 1)
 	if l.Kernel == nil {
 		l.Kernel = samplers.Langevin{}
 	}

@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -37,7 +38,7 @@ var _ ebm.Loss = DenoisingScoreMatching{}
 // Loss builds the loss of a batch; see the type.
 func (l DenoisingScoreMatching) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 	checkBatch("DenoisingScoreMatching", l.Energy, x)
-	l.Sigma = orDefault(l.Sigma, 0.1)
+	l.Sigma = cmp.Or(l.Sigma, 0.1)
 	if !(l.Sigma > 0) || math.IsInf(l.Sigma, 1) {
 		exceptions.Panicf("DenoisingScoreMatching: Sigma must be positive and finite, got %g", l.Sigma)
 	}

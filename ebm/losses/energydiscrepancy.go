@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/shapes"
@@ -63,9 +64,9 @@ func (l EnergyDiscrepancy) withDefaults() EnergyDiscrepancy {
 	if l.Energy == nil {
 		exceptions.Panicf("EnergyDiscrepancy: Energy is nil")
 	}
-	l.Time = orDefault(l.Time, 1)
-	l.Neighbours = orDefault(l.Neighbours, 4)
-	l.Stabiliser = orDefault(l.Stabiliser, 1)
+	l.Time = cmp.Or(l.Time, 1)
+	l.Neighbours = cmp.Or(l.Neighbours, 4)
+	l.Stabiliser = cmp.Or(l.Stabiliser, 1)
 	switch {
 	case !(l.Time > 0) || math.IsInf(l.Time, 1):
 		exceptions.Panicf("EnergyDiscrepancy: Time must be a finite number and positive, got %g", l.Time)

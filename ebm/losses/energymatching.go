@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -225,16 +226,16 @@ func (l EnergyMatching) withDefaults() EnergyMatching {
 	if l.Times == nil {
 		l.Times = flow.UniformTimes{}
 	}
-	l.Sigma = max(0, orDefault(l.Sigma, 0.1))
-	l.Cutoff = orDefault(l.Cutoff, 0.8)
-	l.Steps = orDefault(l.Steps, 200)
-	l.StepSize = orDefault(l.StepSize, 0.01)
-	l.Heat.Max = orDefault(l.Heat.Max, 0.15)
-	l.Heat.Steps = orDefault(l.Heat.Steps, l.Steps)
+	l.Sigma = max(0, cmp.Or(l.Sigma, 0.1))
+	l.Cutoff = cmp.Or(l.Cutoff, 0.8)
+	l.Steps = cmp.Or(l.Steps, 200)
+	l.StepSize = cmp.Or(l.StepSize, 0.01)
+	l.Heat.Max = cmp.Or(l.Heat.Max, 0.15)
+	l.Heat.Steps = cmp.Or(l.Heat.Steps, l.Steps)
 	l.Heat.Epsilon = false
-	l.FromNoise = max(0, orDefault(l.FromNoise, 0.5))
-	l.Trim = max(0, orDefault(l.Trim, 0.1))
-	l.Floor = max(0, orDefault(l.Floor, 0.02))
+	l.FromNoise = max(0, cmp.Or(l.FromNoise, 0.5))
+	l.Trim = max(0, cmp.Or(l.Trim, 0.1))
+	l.Floor = max(0, cmp.Or(l.Floor, 0.02))
 	finite := func(v float64) bool { return !math.IsInf(v, 0) }
 	switch {
 	case !(l.Contrast >= 0 && finite(l.Contrast)), !(l.Sigma >= 0 && finite(l.Sigma)), !(l.Floor >= 0):

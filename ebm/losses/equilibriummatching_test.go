@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -270,7 +271,7 @@ func TestDispersion(t *testing.T) {
 	z := [][]float64{{0.3, -1.2}, {2, 0.5}, {-0.7, 0.1}, {0.3, -1.2}}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for _, d := range []Dispersion{{}, {Weight: 2, Temperature: 0.25}} {
-			weight, temperature := orDefault(d.Weight, 0.5), orDefault(d.Temperature, 1)
+			weight, temperature := cmp.Or(d.Weight, 0.5), cmp.Or(d.Temperature, 1)
 			sum := 0.0
 			for _, p := range z {
 				for _, q := range z {

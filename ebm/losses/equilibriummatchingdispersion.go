@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -25,7 +26,7 @@ type Dispersion struct {
 
 // Penalty builds the term, a scalar, of features z, [n, ...].
 func (d Dispersion) Penalty(z *Node) *Node {
-	weight, temperature := orDefault(d.Weight, 0.5), orDefault(d.Temperature, 1)
+	weight, temperature := cmp.Or(d.Weight, 0.5), cmp.Or(d.Temperature, 1)
 	if !(weight > 0 && temperature > 0) || math.IsInf(weight, 1) || math.IsInf(temperature, 1) {
 		exceptions.Panicf("Dispersion: Weight and Temperature must be positive and finite, got %g and %g", weight, temperature)
 	}

@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/shapes"
@@ -72,7 +73,7 @@ func (l NoiseContrastive) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms 
 }
 
 func (l NoiseContrastive) withDefaults() NoiseContrastive {
-	l.Ratio = orDefault(l.Ratio, 10)
+	l.Ratio = cmp.Or(l.Ratio, 10)
 	switch {
 	case l.Energy == nil:
 		exceptions.Panicf("NoiseContrastive: Energy is nil")

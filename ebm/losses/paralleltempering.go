@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -187,8 +188,8 @@ func (l ParallelTemperingCD) withDefaults(x *Node) (ParallelTemperingCD, []float
 	if l.Kernel == nil {
 		l.Kernel = samplers.Langevin{}
 	}
-	l.Steps, l.Width = orDefault(l.Steps, 10), orDefault(l.Width, 1)
-	l.Buffer = orDefault(l.Buffer, max(defaultBuffer, n))
+	l.Steps, l.Width = cmp.Or(l.Steps, 10), cmp.Or(l.Width, 1)
+	l.Buffer = cmp.Or(l.Buffer, max(defaultBuffer, n))
 	switch {
 	case l.Steps < 1:
 		exceptions.Panicf("ParallelTemperingCD: Steps must be positive, got %d", l.Steps)
@@ -205,7 +206,7 @@ func (l ParallelTemperingCD) withDefaults(x *Node) (ParallelTemperingCD, []float
 // ladder is where the inverse temperatures begin.
 func (l ParallelTemperingCD) ladder() []float64 {
 	if l.Betas == nil {
-		k, last := orDefault(l.Rungs, 4), orDefault(l.MinBeta, 0.1)
+		k, last := cmp.Or(l.Rungs, 4), cmp.Or(l.MinBeta, 0.1)
 		if k < 2 || !(last > 0 && last < 1) {
 			exceptions.Panicf("ParallelTemperingCD: Rungs must be at least 2 and MinBeta in (0, 1), got %d and %g", k, last)
 		}

@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"context"
 	"math"
 
@@ -124,7 +125,7 @@ func penaltyWeight(name string, w float64) float64 {
 	if !(w >= 0) || math.IsInf(w, 1) {
 		exceptions.Panicf("%s: Weight must be a finite number and positive, got %g", name, w)
 	}
-	return orDefault(w, 0.1)
+	return cmp.Or(w, 0.1)
 }
 
 // weightedMean is the mean of values, [m], with weights, [m], or without where they are nil.

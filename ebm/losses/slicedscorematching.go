@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gomlx/compute/shapes"
@@ -59,7 +60,7 @@ func Sphere(rng *ebm.Rand, shape shapes.Shape) *Node {
 // Loss builds the loss of a batch; see the type.
 func (l SlicedScoreMatching) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 	checkBatch("SlicedScoreMatching", l.Energy, x)
-	k := orDefault(l.Projections, 1)
+	k := cmp.Or(l.Projections, 1)
 	if k < 1 {
 		exceptions.Panicf("SlicedScoreMatching: Projections must be positive, got %d", l.Projections)
 	}

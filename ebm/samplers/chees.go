@@ -1,6 +1,7 @@
 package samplers
 
 import (
+	"cmp"
 	"context"
 	"math"
 
@@ -54,9 +55,9 @@ type ChEESReport struct {
 // Jitter of 0.3 where it had none. Paths begin with one leapfrog step and grow by a factor of 1 + Rate at most, so that some thousand are wanted.
 // Of o it takes Chains, Dim, Event, DType, Start, Data, Cond, Steps, Seed, Devices and Progress; the others must be left out.
 func (c ChEES) Run(ctx context.Context, b compute.Backend, store *model.Store, e ebm.Energy, kernel HMC, o ebm.Options) (HMC, *ChEESReport, error) {
-	c.Target, c.Start = orDefault(c.Target, 0.8), orDefault(c.Start, 0.1)
-	c.Rate, c.Most = orDefault(c.Rate, 0.025), orDefault(c.Most, 1000)
-	kernel.Jitter = orDefault(kernel.Jitter, 0.3)
+	c.Target, c.Start = cmp.Or(c.Target, 0.8), cmp.Or(c.Start, 0.1)
+	c.Rate, c.Most = cmp.Or(c.Rate, 0.025), cmp.Or(c.Most, 1000)
+	kernel.Jitter = cmp.Or(kernel.Jitter, 0.3)
 	if err := c.check(o); err != nil {
 		return HMC{}, nil, err
 	}

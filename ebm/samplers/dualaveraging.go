@@ -1,6 +1,7 @@
 package samplers
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/goebm/goebm/ebm"
@@ -44,8 +45,8 @@ type DualAveraging struct {
 var _ ebm.Kernel = DualAveraging{}
 
 func (k DualAveraging) withDefaults() DualAveraging {
-	k.Target, k.Start = orDefault(k.Target, 0.8), orDefault(k.Start, 0.1)
-	k.Steps, k.Gamma = orDefault(k.Steps, 500), orDefault(k.Gamma, gamma)
+	k.Target, k.Start = cmp.Or(k.Target, 0.8), cmp.Or(k.Start, 0.1)
+	k.Steps, k.Gamma = cmp.Or(k.Steps, 500), cmp.Or(k.Gamma, gamma)
 	switch {
 	case k.Kernel == nil:
 		exceptions.Panicf("DualAveraging: Kernel is nil")
@@ -63,14 +64,6 @@ func (k DualAveraging) withDefaults() DualAveraging {
 
 // gamma is Hoffman and Gelman's γ.
 const gamma = 0.05
-
-// orDefault is v, or def where v was left zero.
-func orDefault[T int | float64](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
-}
 
 // Init starts at x, [n, event...].
 func (k DualAveraging) Init(env ebm.Env, x *Node) ebm.State {

@@ -1,6 +1,7 @@
 package samplers
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/goebm/goebm/ebm"
@@ -61,7 +62,7 @@ func (k ReplicaExchange) withDefaults() ReplicaExchange {
 	if k.Temperatures == nil {
 		k.Temperatures = []float64{1, 2, 4, 8}
 	}
-	k.Between = orDefault(k.Between, 1)
+	k.Between = cmp.Or(k.Between, 1)
 	switch t := k.Temperatures; {
 	case k.Kernel == nil:
 		exceptions.Panicf("ReplicaExchange: Kernel is nil")

@@ -1,6 +1,7 @@
 package samplers
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -55,7 +56,7 @@ type WarmUpWindow struct {
 // Run takes o.Steps steps of warm-up, at least 20, from where o says that chains begin, and returns the kernel with step size and mass set.
 // There must be two chains at least. Of o it takes Chains, Dim, Event, DType, Start, Data, Cond, Steps, Seed, Devices and Progress; the others must be left out.
 func (w WarmUp) Run(ctx context.Context, b compute.Backend, store *model.Store, e ebm.Energy, kernel Preconditioned, o ebm.Options) (ebm.Kernel, *WarmUpReport, error) {
-	w.Target, w.Start = orDefault(w.Target, 0.8), orDefault(w.Start, 0.1)
+	w.Target, w.Start = cmp.Or(w.Target, 0.8), cmp.Or(w.Start, 0.1)
 	if w.Mass == nil {
 		w.Mass = DiagonalFromDraws{}
 	}

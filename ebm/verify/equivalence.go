@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -57,7 +58,7 @@ const (
 
 // Run makes the check.
 func (c Equivalence) Run(ctx context.Context) (r EquivalenceReport, err error) {
-	c.DType = orDefault(c.DType, dtypes.Float32)
+	c.DType = cmp.Or(c.DType, dtypes.Float32)
 	if c.Event == nil {
 		c.Event = []int{2}
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -132,13 +133,13 @@ func (c Invariance) RunSeeds(ctx context.Context, seeds ...uint64) (reports []In
 }
 
 func (c Invariance) withDefaults() Invariance {
-	c.Chains = orDefault(c.Chains, 50_000)
-	c.Steps = orDefault(c.Steps, 5)
-	c.Projections = orDefault(c.Projections, 100)
-	c.FalseAlarm = orDefault(c.FalseAlarm, 1e-6)
-	c.FalsePass = orDefault(c.FalsePass, 1e-6)
-	c.MinMove = orDefault(c.MinMove, 0.1)
-	c.DType = orDefault(c.DType, dtypes.Float32)
+	c.Chains = cmp.Or(c.Chains, 50_000)
+	c.Steps = cmp.Or(c.Steps, 5)
+	c.Projections = cmp.Or(c.Projections, 100)
+	c.FalseAlarm = cmp.Or(c.FalseAlarm, 1e-6)
+	c.FalsePass = cmp.Or(c.FalsePass, 1e-6)
+	c.MinMove = cmp.Or(c.MinMove, 0.1)
+	c.DType = cmp.Or(c.DType, dtypes.Float32)
 	if c.Event == nil {
 		c.Event = []int{2}
 	}
@@ -146,14 +147,6 @@ func (c Invariance) withDefaults() Invariance {
 		c.Exact = own
 	}
 	return c
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 func (c Invariance) check() error {
