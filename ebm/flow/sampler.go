@@ -49,22 +49,15 @@ func NewSampler(b compute.Backend, store *model.Store, field ebm.Field, how Tran
 	case field == nil:
 		return nil, errors.New("flow: NewSampler: the field is nil")
 	}
-	how, err := how.complete(b)
+	how, sigma, err := how.complete(b)
 	if err != nil {
 		return nil, err
 	}
-	from, err := how.coefficients(b, how.From)
-	if err != nil {
-		return nil, err
-	}
-	s := &Sampler{backend: b, store: store, how: how, sigma: from.sigma[0], prior: how.Prior}
+	s := &Sampler{backend: b, store: store, how: how, sigma: sigma, prior: how.Prior}
 	if s.prior == nil {
 		s.prior = gaussian(s.sigma)
 	}
-	way, last, err := how.kernels(field)
-	if err != nil {
-		return nil, err
-	}
+	way, last := how.kernels(field)
 	begin := beginning{scale: s.sigma, probes: how.Probes}
 	if how.LogDensity && !how.Reverse {
 		begin.prior = s.prior
@@ -133,7 +126,6 @@ func (s *Sampler) count(o *ebm.Options) error {
 		return errors.Errorf("flow: Options.Steps must be positive, or 0 for all that remain, got %d", o.Steps)
 	}
 	if a := s.how.Adaptive; a != nil {
-		a, _ := a.withDefaults()
 		o.Steps, o.Thin, o.Trajectory = a.MaxSteps, 0, false
 		return nil
 	}

@@ -66,26 +66,26 @@ const (
 	LastNone                    // x: the points are left at To
 )
 
-// complete fills in the defaults, or says which field is wrong.
-func (w Transport) complete(b compute.Backend) (Transport, error) {
+// complete fills in the defaults and tells σ(From), or says which field is wrong.
+func (w Transport) complete(b compute.Backend) (_ Transport, sigma float64, err error) {
 	noisy := w.Diffusion != nil
 	switch {
 	case w.Predict < Velocity || w.Predict > Data:
-		return w, errors.Errorf("flow: Transport.Predict must be Velocity, Score, Noise or Data, got %d", int(w.Predict))
+		return w, 0, errors.Errorf("flow: Transport.Predict must be Velocity, Score, Noise or Data, got %d", int(w.Predict))
 	case w.Steps < 0:
-		return w, errors.Errorf("flow: Transport.Steps must be positive, or 0 for the default, got %d", w.Steps)
+		return w, 0, errors.Errorf("flow: Transport.Steps must be positive, or 0 for the default, got %d", w.Steps)
 	case w.Probes < 0:
-		return w, errors.Errorf("flow: Transport.Probes must be positive, or 0 for the exact trace, got %d", w.Probes)
+		return w, 0, errors.Errorf("flow: Transport.Probes must be positive, or 0 for the exact trace, got %d", w.Probes)
 	case w.LastStep < LastMean || w.LastStep > LastNone:
-		return w, errors.Errorf("flow: Transport.LastStep must be LastMean, LastEuler, LastTweedie or LastNone, got %d", int(w.LastStep))
+		return w, 0, errors.Errorf("flow: Transport.LastStep must be LastMean, LastEuler, LastTweedie or LastNone, got %d", int(w.LastStep))
 	case noisy && (w.Reverse || w.LogDensity || w.Adaptive != nil):
-		return w, errors.New("flow: Transport: Reverse, LogDensity and Adaptive are the flow's: leave Diffusion out")
+		return w, 0, errors.New("flow: Transport: Reverse, LogDensity and Adaptive are the flow's: leave Diffusion out")
 	case !noisy && (w.Noisy != nil || w.Score != nil):
-		return w, errors.New("flow: Transport.Noisy and Score are for a Diffusion, which is nil")
+		return w, 0, errors.New("flow: Transport.Noisy and Score are for a Diffusion, which is nil")
 	case w.Adaptive != nil && (w.Method != nil || w.Steps != 0):
-		return w, errors.New("flow: Transport.Adaptive takes the place of Method and Steps: leave them out")
+		return w, 0, errors.New("flow: Transport.Adaptive takes the place of Method and Steps: leave them out")
 	case w.LogDensity && w.LastStep == LastTweedie:
-		return w, errors.New("flow: Transport.LogDensity: the points' log density is lost in LastTweedie")
+		return w, 0, errors.New("flow: Transport.LogDensity: the points' log density is lost in LastTweedie")
 	}
 	if w.Path == nil {
 		w.Path = Linear{}
@@ -101,28 +101,36 @@ func (w Transport) complete(b compute.Backend) (Transport, error) {
 			w.Steps = 250
 		}
 	}
-	ends, err := w.coefficients(b, 0, 1)
-	if err != nil {
-		return w, err
+	if w.Adaptive != nil {
+		a, err := w.Adaptive.withDefaults()
+		if err != nil {
+			return w, 0, err
+		}
+		w.Adaptive = &a
 	}
 	gap := 1e-3
 	if noisy {
 		gap = 1 / float64(w.Steps)
 	}
+	path, err := w.coefficients(b, 0, 1, gap, w.From)
+	if err != nil {
+		return w, 0, err
+	}
 	const tiny = 1e-9 // the cosine's σ(1) is not quite 0
-	noAlpha := math.Abs(ends.alpha[0]) < tiny && (w.Predict == Score || w.Predict == Noise)
-	if w.From == 0 && (noAlpha || math.IsInf(ends.diffusion[0], 0) || math.IsNaN(ends.diffusion[0])) {
-		w.From = gap
+	noAlpha := math.Abs(path.alpha[0]) < tiny && (w.Predict == Score || w.Predict == Noise)
+	sigma = path.sigma[3]
+	if w.From == 0 && (noAlpha || math.IsInf(path.diffusion[0], 0) || math.IsNaN(path.diffusion[0])) {
+		w.From, sigma = gap, path.sigma[2]
 	}
 	if w.To == 0 {
-		if w.To = 1; math.Abs(ends.sigma[1]) < tiny && (noisy || w.Predict != Velocity) {
+		if w.To = 1; math.Abs(path.sigma[1]) < tiny && (noisy || w.Predict != Velocity) {
 			w.To = 1 - gap
 		}
 	}
 	if !(w.From >= 0 && w.From < w.To && w.To <= 1) {
-		return w, errors.Errorf("flow: Transport: want 0 ≤ From < To ≤ 1, got %g and %g", w.From, w.To)
+		return w, 0, errors.Errorf("flow: Transport: want 0 ≤ From < To ≤ 1, got %g and %g", w.From, w.To)
 	}
-	return w, nil
+	return w, sigma, nil
 }
 
 // pathAt is what of a path is needed on the host, at some times.
@@ -174,7 +182,7 @@ func (w Transport) amplitude(_, t *Node, _ ...*Node) *Node {
 }
 
 // kernels are the way of a field from From to To, or back, and its last step, nil where there is none.
-func (w Transport) kernels(field ebm.Field) (way, last ebm.Kernel, err error) {
+func (w Transport) kernels(field ebm.Field) (way, last ebm.Kernel) {
 	velocity, drift := w.velocity(field), w.drift(field)
 	if w.LogDensity {
 		velocity = withDensity{velocity, w.Probes == 0}
@@ -185,25 +193,21 @@ func (w Transport) kernels(field ebm.Field) (way, last ebm.Kernel, err error) {
 	case w.Diffusion != nil:
 		way = NoisySteps{Drift: drift, Diffusion: w.amplitude, Method: w.Noisy, From: from, To: to, Steps: w.Steps}
 	case w.Adaptive != nil:
-		a, err := w.Adaptive.withDefaults()
-		if err != nil {
-			return nil, nil, err
-		}
-		way = solving{a, drift}
+		way = solving{*w.Adaptive, drift}
 	default:
 		way = FixedSteps{Field: drift, Method: w.Method, From: from, To: to, Steps: w.Steps}
 	}
 	if w.Reverse || w.LastStep == LastNone || w.To == 1 && w.LastStep != LastTweedie {
-		return way, nil, nil
+		return way, nil
 	}
 	step := FixedSteps{Field: drift, Method: Euler, From: w.To, To: 1, Steps: 1}
 	switch w.LastStep {
 	case LastEuler:
 		step.Field = velocity
 	case LastTweedie:
-		return way, denoise{Converted{Of: field, Path: w.Path, From: w.Predict, To: Data}, w.To}, nil
+		return way, denoise{Converted{Of: field, Path: w.Path, From: w.Predict, To: Data}, w.To}
 	}
-	return way, step, nil
+	return way, step
 }
 
 // way is from where to where.
