@@ -5,8 +5,7 @@ import (
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/internal/host"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
+	"github.com/goebm/goebm/ebm/internal/passes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -25,7 +24,7 @@ func divergence(field ebm.Field, x, t, probes *Node, cond []*Node) (f, div *Node
 	if probes != nil {
 		k = probes.Shape().Dimensions[1]
 	}
-	if k > oneByOne {
+	if k > passes.OneByOne {
 		return divergenceAtOnce(field, x, t, probes, cond, k)
 	}
 	f = ebm.FieldAt(field, x, t, cond...)
@@ -51,39 +50,28 @@ func divergence(field ebm.Field, x, t, probes *Node, cond []*Node) (f, div *Node
 	return f, div
 }
 
-// oneByOne is the largest number of backward passes that are built one by one.
-const oneByOne = 16
-
 // divergenceAtOnce is divergence by one pass through k·n rows, the k-th n for the k-th axis or probe.
 func divergenceAtOnce(field ebm.Field, x, t, probes *Node, cond []*Node, k int) (f, div *Node) {
 	n := x.Shape().Dimensions[0]
 	d := x.Shape().Size() / n
 	var v *Node // [k, n, d]
 	if probes == nil {
-		axes := OneHot(Iota(x.Graph(), shapes.Make(dtypes.Int32, d), 0), d, x.DType())
-		v = BroadcastToDims(ExpandAxes(axes, 1), k, n, d)
+		v = BroadcastToDims(passes.Axes(x.Graph(), x.DType(), d), k, n, d)
 	} else {
 		v = Transpose(probes, 0, 1)
 	}
 	again := make([]*Node, len(cond))
 	for i, c := range cond {
-		again[i] = repeated(c, k)
+		again[i] = passes.Repeated(c, k)
 	}
-	many := repeated(x, k)
-	f = ebm.FieldAt(field, many, repeated(t, k), again...)
+	many := passes.Repeated(x, k)
+	f = ebm.FieldAt(field, many, passes.Repeated(t, k), again...)
 	grad := Gradient(ReduceAllSum(Mul(Reshape(f, k, n, d), v)), many)[0]
 	div = ReduceSum(Mul(Reshape(grad, k, n, d), v), 0, 2)
 	if probes != nil {
 		div = DivScalar(div, float64(k))
 	}
 	return Slice(f, AxisRange(0, n)), div
-}
-
-// repeated is v, [n, ...], k times over, [k·n, ...].
-func repeated(v *Node, k int) *Node {
-	dims := v.Shape().Dimensions
-	wide := BroadcastToDims(ExpandAxes(v, 0), append([]int{k}, dims...)...)
-	return Reshape(wide, append([]int{k * dims[0]}, dims[1:]...)...)
 }
 
 // withDensity is a velocity as a field on points together with their log density, [n, d+1]: along the flow d log p/dt = −∇·v. The first conditioning

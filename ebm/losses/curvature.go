@@ -3,12 +3,11 @@ package losses
 import (
 	"math"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/passes"
 )
 
 // curvature builds, for every row of x, [n, event...] with d numbers each, and k directions v, [k, n, d] or [k, 1, d] where all
@@ -26,16 +25,16 @@ func curvature(e ebm.Energy, x, v *Node, cond []*Node) (energy, score, bent *Nod
 	along := v
 	if k > d {
 		along = MulScalar(Einsum("kni,knj->inj", v, v), float64(d)/float64(k))
-		v = axes(x.Graph(), x.DType(), d)
+		v = passes.Axes(x.Graph(), x.DType(), d)
 		k = d
 	}
-	if k > oneByOne {
+	if k > passes.OneByOne {
 		again := make([]*Node, len(cond))
 		for i, c := range cond {
-			again[i] = repeated(c, k)
+			again[i] = passes.Repeated(c, k)
 		}
 		flat := func(v *Node) *Node { return Reshape(BroadcastToDims(v, k, n, d), k*n, d) }
-		energy, score, bent = bend(e, repeated(x, k), [][2]*Node{{flat(v), flat(along)}}, again)
+		energy, score, bent = bend(e, passes.Repeated(x, k), [][2]*Node{{flat(v), flat(along)}}, again)
 		return Slice(energy, AxisRange(0, n)), Slice(Reshape(score, k, n, d), AxisElem(0)), Reshape(bent, k, n)
 	}
 	pairs := make([][2]*Node, k)
@@ -47,9 +46,6 @@ func curvature(e ebm.Energy, x, v *Node, cond []*Node) (energy, score, bent *Nod
 	energy, score, bent = bend(e, x, pairs, cond)
 	return energy, ExpandAxes(score, 0), bent
 }
-
-// oneByOne is the largest number of directions that are taken one by one.
-const oneByOne = 16
 
 // bend builds the energy, [n], the score, [n, d], and uᵀ(∇s)v for each of k pairs u, v, [n, d] or [1, d]: [k, n].
 func bend(e ebm.Energy, x *Node, pairs [][2]*Node, cond []*Node) (energy, score, bent *Node) {
@@ -63,21 +59,6 @@ func bend(e ebm.Energy, x *Node, pairs [][2]*Node, cond []*Node) (energy, score,
 		bends[i] = ReduceSum(Mul(Reshape(product, n, -1), pair[1]), -1)
 	}
 	return energy, score, Stack(bends, 0)
-}
-
-// repeated is x, [n, ...], k times over, [k·n, ...].
-func repeated(x *Node, k int) *Node {
-	if k == 1 {
-		return x
-	}
-	dims := x.Shape().Dimensions
-	x = BroadcastToDims(ExpandAxes(x, 0), append([]int{k}, dims...)...)
-	return Reshape(x, append([]int{k * dims[0]}, dims[1:]...)...)
-}
-
-// axes are the d unit vectors, [d, 1, d].
-func axes(g *Graph, dtype dtypes.DType, d int) *Node {
-	return Reshape(OneHot(Iota(g, shapes.Make(dtypes.Int32, d), 0), d, dtype), d, 1, d)
 }
 
 // checkBatch refuses a loss without an energy and x that is no batch of events.

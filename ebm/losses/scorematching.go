@@ -6,6 +6,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/internal/passes"
 )
 
 // ScoreMatching fits the slope of the energy to that of the data's log-density, so that no chain is run and Z is never needed:
@@ -50,7 +51,7 @@ func (l ScoreMatching) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 		data, score, bent := curvature(l.Energy, x, Reshape(v, l.Probes, n, d), cond)
 		return ebm.Terms{Loss: whole(Add(meanHalfSquare(score), ReduceAllMean(bent)), data), Data: data}
 	}
-	data, score, bent := curvature(l.Energy, x, axes(x.Graph(), x.DType(), d), cond)
+	data, score, bent := curvature(l.Energy, x, passes.Axes(x.Graph(), x.DType(), d), cond)
 	trace := MulScalar(ReduceAllMean(bent), float64(d)) // the mean over rows of the sum over axes
 	return ebm.Terms{Loss: whole(Add(meanHalfSquare(score), trace), data), Data: data}
 }
