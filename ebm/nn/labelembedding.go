@@ -30,10 +30,14 @@ func (e LabelEmbedding) Embed(y *Node, like *Node) *Node {
 	if !y.DType().IsInt() || y.Rank() == 0 || y.Shape().Dimensions[0] != n || y.Shape().Size() != n {
 		exceptions.Panicf("LabelEmbedding: labels must be one whole number for each of %d rows, got %s", n, y.Shape())
 	}
-	g := like.Graph()
-	y = Reshape(y, n)
-	table := narrow.variable(e.Scope, "labels", like.DType(), e.Classes+1, e.Width).NodeValue(g)
-	rows := MatMul(OneHot(y, e.Classes+1, like.DType()), table)
-	outside := LogicalOr(LessThan(y, ScalarZero(g, y.DType())), GreaterThan(y, Scalar(g, y.DType(), e.Classes)))
-	return Add(rows, ExpandAxes(Where(outside, Scalar(g, like.DType(), math.NaN()), ScalarZero(g, like.DType())), -1))
+	table := narrow.variable(e.Scope, "labels", like.DType(), e.Classes+1, e.Width).NodeValue(like.Graph())
+	return lookUp(table, Reshape(y, n))
+}
+
+// lookUp is the row of a table, [classes, width], for each of the labels y, [n]: [n, width], NaN for labels that have none.
+func lookUp(table, y *Node) *Node {
+	g, dtype, classes := table.Graph(), table.DType(), table.Shape().Dimensions[0]
+	outside := LogicalOr(LessThan(y, ScalarZero(g, y.DType())), GreaterOrEqual(y, Scalar(g, y.DType(), classes)))
+	rows := MatMul(OneHot(y, classes, dtype), table)
+	return Add(rows, ExpandAxes(Where(outside, Scalar(g, dtype, math.NaN()), ScalarZero(g, dtype)), -1))
 }

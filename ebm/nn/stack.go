@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
@@ -74,7 +73,7 @@ func (s stack) dense(scope *model.Scope, h *Node, out int) *Node {
 	if s.spectralNorm {
 		w = normalised(scope, w)
 	}
-	return Add(MatMul(h, w), ExpandAxes(b, 0))
+	return affine(h, w, b)
 }
 
 // condition adds what the conditioning contributes to the first layer's h, [n, out].
@@ -100,11 +99,8 @@ func (s stack) condition(scope *model.Scope, h *Node, cond []*Node) *Node {
 				s.kind, s.classes, i, c.Shape())
 		}
 		labelled = true
-		c = Reshape(c, n)
 		rows := variable(scope, "labels", 1, 1, h.DType(), s.classes, out).NodeValue(g)
-		outside := LogicalOr(LessThan(c, ScalarZero(g, c.DType())), GreaterOrEqual(c, Scalar(g, c.DType(), s.classes)))
-		h = Add(h, MatMul(OneHot(c, s.classes, h.DType()), rows))
-		h = Add(h, ExpandAxes(Where(outside, Scalar(g, h.DType(), math.NaN()), ScalarZero(g, h.DType())), -1))
+		h = Add(h, lookUp(rows, Reshape(c, n)))
 	}
 	return h
 }
