@@ -213,16 +213,7 @@ func TestScoreFlowMatchingFitsInLoop(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		field := ebm.FieldFunc(func(x, t *Node, _ ...*Node) *Node { return Mul(x, ExpandAxes(t, -1)) })
 		l := ScoreFlowMatching{Velocity: field, Score: field, Paired: true}
-		g := NewGraph(b, "loss")
-		x, w := Parameter(g, "", shapes.Make(dtypes.Float32, 8, 2)), Parameter(g, "", shapes.Make(dtypes.Float32, 8))
-		l.Loss(x, ebm.NewRand(Const(g, []uint32{1, 2}), Const(g, int32(3))), x, w)
-		for _, node := range g.Nodes() {
-			switch node.Type() {
-			case NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall:
-				t.Errorf("the loss has a node of type %s", node.Type())
-			}
-		}
-		g.Finalize()
+		fitsInLoop(t, b, l, true)
 
 		out, err := CallOnceN(b, func(key, x0, x1 *Node) []*Node {
 			rng := func() *ebm.Rand { return ebm.NewRand(key, Const(key.Graph(), int32(3))) }
@@ -240,25 +231,14 @@ func TestScoreFlowMatchingFitsInLoop(t *testing.T) {
 func TestScoreFlowMatchingBadSettings(t *testing.T) {
 	plain := ebm.FieldFunc(func(x, _ *Node, _ ...*Node) *Node { return x })
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		for want, l := range map[string]ScoreFlowMatching{
+		refused(t, b, map[string]ScoreFlowMatching{
 			"ScoreFlowMatching: Velocity is nil":                                   {Score: plain},
 			"ScoreFlowMatching: Sigma must be positive and finite, got -1":         {Velocity: plain, Sigma: -1},
 			"ScoreFlowMatching: ScoreWeight must be positive and finite, got +Inf": {Velocity: plain, Score: plain, ScoreWeight: math.Inf(1)},
 			"ScoreFlowMatching: Paired needs noise like the data":                  {Velocity: plain, Paired: true},
 			"UniformTimes: want 0 ≤ From < To ≤ 1, got 0.5 and 0.2":                {Velocity: plain, Times: flow.UniformTimes{From: 0.5, To: 0.2}},
 			"Field: the field of x":                                                {Velocity: plain, Score: ebm.FieldFunc(func(_, t *Node, _ ...*Node) *Node { return t })},
-		} {
-			exec, err := model.NewExec(b, model.NewStore(), func(_ *model.Scope, in []*Node) []*Node {
-				return []*Node{l.Loss(in[0], ebm.NewRand(Const(in[0].Graph(), []uint32{1, 2}), Const(in[0].Graph(), int32(3)))).Loss}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err = exec.Call([][]float64{{1, 2}}); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got the error %v, want one with %q", err, want)
-			}
-			exec.Finalize()
-		}
+		})
 	})
 	for name, process := range map[string]func(int) flow.NoisySteps{"Forward": ScoreFlowMatching{Velocity: plain}.Forward, "Backward": ScoreFlowMatching{Score: plain}.Backward} {
 		func() {
