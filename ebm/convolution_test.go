@@ -33,3 +33,32 @@ func TestSlopeOfAConvolution(t *testing.T) {
 		}
 	})
 }
+
+// The gradient of a slice has a gradient in turn, with and without steps: E = Σ x²ₛ² over a slice s, so that Σ (∂E)² has the gradient 2·E''·E'.
+func TestSlopeOfASlice(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		x := []float64{1, -2, 3, .5, -1, 2, .3}
+		for _, c := range []struct {
+			cut  SliceAxisSpec
+			kept []int
+		}{{AxisRange(2, 5), []int{2, 3, 4}}, {AxisRange(1, 6).Stride(2), []int{1, 3, 5}}, {AxisRange().Stride(3), []int{0, 3, 6}}, {AxisRange(3).Stride(2), []int{3, 5}}} {
+			out, err := CallOnce(b, func(x *Node) *Node {
+				e := ebm.EnergyFunc(func(x *Node, _ ...*Node) *Node {
+					return ReduceSum(Square(Square(Slice(x, AxisRange(), c.cut))), 1)
+				})
+				_, grad := ebm.ValueGrad(e, x)
+				return Gradient(ReduceAllSum(Square(grad)), x)[0]
+			}, [][]float64{x})
+			if err != nil {
+				t.Fatalf("%+v", err)
+			}
+			want := make([]float64, len(x))
+			for _, i := range c.kept {
+				want[i] = 2 * 12 * x[i] * x[i] * 4 * x[i] * x[i] * x[i]
+			}
+			for i, got := range tensors.MustCopyFlatData[float64](out) {
+				near(t, "second gradient", got, want[i], 1e-12)
+			}
+		}
+	})
+}

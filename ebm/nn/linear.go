@@ -29,10 +29,13 @@ func layer(scope *model.Scope, x *Node, out int, begin start) (w, b *Node) {
 	return begin.variable(scope, "weights", x.DType(), in, out).NodeValue(x.Graph()), zero.variable(scope, "biases", x.DType(), out).NodeValue(x.Graph())
 }
 
-// affine is xW + b on the last axis.
+// affine is xW + b on the last axis, or xW where b is nil.
 func affine(x, w, b *Node) *Node {
 	dims := append([]int{}, x.Shape().Dimensions...)
-	y := Add(MatMul(Reshape(x, -1, dims[len(dims)-1]), w), ExpandAxes(b, 0))
+	y := MatMul(Reshape(x, -1, dims[len(dims)-1]), w)
+	if b != nil {
+		y = Add(y, ExpandAxes(b, 0))
+	}
 	dims[len(dims)-1] = w.Shape().Dimensions[1]
 	return Reshape(y, dims...)
 }
