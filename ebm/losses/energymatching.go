@@ -168,8 +168,9 @@ func (l EnergyMatching) both(d drawnPairs, samples, bad *Node) ebm.Terms {
 // gap is λ times the gap between the energies of data and negatives, [n] and [m], no lower than the floor, and which negatives count, [m].
 func (l EnergyMatching) gap(data, negatives *Node) (loss, kept *Node) {
 	m := negatives.Shape().Size()
-	kept = smallest(StopGradient(negatives), m-int(l.Trim*float64(m)))
-	mean := DivScalar(ReduceAllSum(Where(kept, negatives, ZerosLike(negatives))), float64(m-int(l.Trim*float64(m))))
+	count := m - int(l.Trim*float64(m))
+	kept = smallest(StopGradient(negatives), count)
+	mean := DivScalar(ReduceAllSum(Where(kept, negatives, ZerosLike(negatives))), float64(count))
 	loss = MulScalar(Sub(ReduceAllMean(data), mean), l.Contrast)
 	if l.Floor > 0 {
 		floor := Scalar(loss.Graph(), loss.DType(), -l.Floor)

@@ -8,7 +8,8 @@
 //   - [SlicedWasserstein]: the default choice; any size, any dimension, n log n;
 //   - [Wasserstein]: exact optimal transport of up to 20 000 points a side, 4096 in more than four dimensions;
 //   - [EnergyDistance]: no parameter to choose, n²;
-//   - [MMD]: with a Gaussian kernel at several bandwidths, n².
+//   - [MMD]: with a Gaussian kernel at several bandwidths, n²;
+//   - [Frechet]: of the means and covariances alone; of pictures' features, the field's FID.
 //
 // A distance between finite samples of one distribution is never zero, so a number means nothing by itself: [Floor] and
 // [FloorOfHalves] measure what two true samples of the same sizes are apart, and belong beside every result. [PermutationTest]

@@ -15,7 +15,8 @@
 //	Heat      a continuous colour map                  Trajectory  a path with its start and its end
 //	Surface   a shaded surface in three dimensions     Quiver      arrows of a vector field
 //	Density   counts of points in cells                Hist        a histogram beside its exact density
-//	Matrix    a table of numbers in coloured cells     Line, Curve, Band, HLine, VLine  curves: loss, energies
+//	Matrix    a table of numbers in coloured cells     Images      pictures in rows
+//	Line, Curve, Band, HLine, VLine  curves: loss, energies
 //
 // PNG and APNG are the only formats because they alone show in a notebook that is not trusted, in exported HTML and
 // offline. Files are small: pictures are reduced to 256 colours where that cannot be seen. The same data gives the same

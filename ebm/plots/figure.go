@@ -76,8 +76,8 @@ func (f *Figure) measure(pg *page, p *Panel, width float64, bar bool) (c cell, e
 	if p.surface() != nil && len(p.layers) > 1 {
 		return c, errors.Errorf("Surface: it is one of %d layers, want it alone on its panel", len(p.layers))
 	}
-	if p.matrix() != nil && len(p.layers) > 1 {
-		return c, errors.Errorf("Matrix: it is one of %d layers, want it alone on its panel", len(p.layers))
+	if t := p.table(); t != nil && len(p.layers) > 1 {
+		return c, errors.Errorf("%s: it is one of %d layers, want it alone on its panel", t.names().caller, len(p.layers))
 	}
 	if c.region, err = p.region(); err != nil {
 		return c, err
@@ -107,8 +107,8 @@ func (f *Figure) measure(pg *page, p *Panel, width float64, bar bool) (c cell, e
 		if p.width == 0 {
 			c.w, c.h = 72*width, 72*width*.74
 		}
-	} else if m := p.matrix(); m != nil {
-		m.margins(&c, pg)
+	} else if t := p.table(); t != nil {
+		t.names().margins(&c, pg)
 	} else {
 		c.axisMargins(pg, p)
 	}
@@ -268,14 +268,12 @@ func (p *Panel) draw(pg *page, c cell, rect image.Rectangle) {
 	middle := float64(rect.Min.X+rect.Max.X) / 2
 	if p.title != "" {
 		above := 6.
-		if m := p.matrix(); m != nil {
-			for _, s := range m.style.Cols {
-				above = math.Max(above, 12+letters{size: labelSize}.height(s))
-			}
+		if t := p.table(); t != nil {
+			above += t.names().height()
 		}
 		pg.text(letters{size: titleSize}, middle, float64(rect.Min.Y)-pg.px(above), centre, bottom, p.title)
 	}
-	if p.surface() == nil && p.matrix() == nil {
+	if p.surface() == nil && p.table() == nil {
 		p.drawAxes(pg, a, &c)
 	}
 	if c.bar != nil {

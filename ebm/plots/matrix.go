@@ -75,17 +75,8 @@ func checkMatrix(values [][]float64, s MatrixStyle) error {
 			}
 		}
 	}
-	for _, names := range []struct {
-		arg  string
-		n    int
-		list []string
-	}{{"Rows", rows, s.Rows}, {"Cols", cols, s.Cols}} {
-		if names.list != nil && len(names.list) != names.n {
-			return errors.Errorf("Matrix: %s has %d names, want %d", names.arg, len(names.list), names.n)
-		}
-		if err := checkText("Matrix: "+names.arg, strings.Join(names.list, " ")); err != nil {
-			return err
-		}
+	if err := (names{"Matrix", s.Rows, s.Cols}).check(rows, cols); err != nil {
+		return err
 	}
 	if s.Text != nil && len(s.Text) != rows {
 		return errors.Errorf("Matrix: Text has %d rows, want %d", len(s.Text), rows)
@@ -121,35 +112,10 @@ func (m *matrix) filled() bool               { return true }
 func (m *matrix) extent() extent             { return m.ext }
 func (m *matrix) share(e extent)             { m.ext = e }
 func (m *matrix) bar() bool                  { return !m.style.NoBar }
+func (m *matrix) names() names               { return names{"Matrix", m.style.Rows, m.style.Cols} }
 func (m *matrix) scale() *scale {
 	c := newScale(m.style.ColorScale, m.ext, 0)
 	return &c
-}
-
-// matrix is the panel's table, nil where it has none.
-func (p *Panel) matrix() *matrix {
-	for _, l := range p.layers {
-		if m, ok := l.(*matrix); ok {
-			return m
-		}
-	}
-	return nil
-}
-
-// margins makes room for the names: those of columns are above.
-func (m *matrix) margins(c *cell, pg *page) {
-	name := letters{size: labelSize}
-	for _, s := range m.style.Rows {
-		c.left = math.Max(c.left, pg.width(name, s)+6)
-	}
-	tallest := 0.
-	for j, s := range m.style.Cols {
-		tallest = math.Max(tallest, name.height(s)+6)
-		half, at := pg.width(name, s)/2, (float64(j)+.5)/float64(len(m.style.Cols))*c.w
-		c.left, c.right = math.Max(c.left, half-at), math.Max(c.right, at+half-c.w)
-	}
-	c.top += tallest
-	c.right = math.Max(c.right, 3)
 }
 
 func (m *matrix) draw(pg *page, a *axes) {
@@ -182,10 +148,5 @@ func (m *matrix) draw(pg *page, a *axes) {
 			pg.text(letters{size: labelSize, colour: ink}, (x0+x1)/2, (y0+y1)/2, centre, centre, m.style.Text[i][j])
 		}
 	}
-	for i, s := range m.style.Rows {
-		pg.text(letters{size: labelSize}, float64(a.rect.Min.X)-pg.px(6), a.y(rows-float64(i)-.5), right, centre, s)
-	}
-	for j, s := range m.style.Cols {
-		pg.text(letters{size: labelSize}, a.x(float64(j)+.5), float64(a.rect.Min.Y)-pg.px(6), centre, bottom, s)
-	}
+	m.names().draw(pg, a)
 }

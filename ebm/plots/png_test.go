@@ -51,7 +51,10 @@ func every() map[string]*Panel {
 		"matrix": Matrix([][]float64{{1, 30, 1000}, {-2, math.NaN(), 5}}, MatrixStyle{Rows: []string{"first", "a longer\nname"}, Cols: []string{"a", "b", "two\nlines"},
 			ColorScale: ColorScale{Label: "what"}}).Title("A table").Size(4.5, 2),
 		"matrix, log": Matrix([][]float64{{1, 30, 1000}, {2, math.NaN(), 5}}, MatrixStyle{Text: [][]string{{"one", "", "much"}, {"", "none", ""}}, ColorScale: ColorScale{Log: true}}),
-		"flat":        Contour(hill(func(x, y float64) float64 { return 7 }), Box(-2, 2)),
+		"images": Images(tensors.FromFlatDataAndDimensions(values[:288], 8, 6, 6), ImagesStyle{Columns: 4, Rows: []string{"first", "a longer\nname"}, Cols: []string{"a", "b", "two\nlines", "d"}}).
+			Title("Pictures").Size(4.5, 2.2),
+		"images, colours": Images(tensors.FromFlatDataAndDimensions(values[:270], 5, 6, 3, 3)),
+		"flat":            Contour(hill(func(x, y float64) float64 { return 7 }), Box(-2, 2)),
 	}
 }
 
