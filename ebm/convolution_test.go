@@ -34,7 +34,7 @@ func TestSlopeOfAConvolution(t *testing.T) {
 	})
 }
 
-// The gradient of a slice has a gradient in turn, with and without steps: E = Σ x²ₛ² over a slice s, so that Σ (∂E)² has the gradient 2·E''·E'.
+// The gradient of a slice has a gradient in turn, with and without steps: E = Σ x²ₛ² over a slice s, so that Σ (∂E)² has the gradient 2·E”·E'.
 func TestSlopeOfASlice(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		x := []float64{1, -2, 3, .5, -1, 2, .3}

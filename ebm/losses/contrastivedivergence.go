@@ -31,6 +31,10 @@ import (
 // A persistent chain lives Steps/Fresh steps on average, 500 by default. What the energy is like after that many steps from noise is
 // what training sees: sample for about as long. In T training steps a slot gets T·n/Buffer of them; let that be several times 1/Fresh.
 //
+// By default the chains are unrolled in the loss's graph, and many training steps are one compiled loop: the fastest for small networks and
+// few steps. The compiler's time grows faster than the steps, though, and for convolutions soon takes longer than training. Apart compiles
+// one step of the chains, whatever their number: choose it for networks of pictures, and for more than some ten steps. The noise is another.
+//
 // Choose CD-k for a quick look; it never sees what lies far from the data. Choose persistent chains for samples that hold up when
 // they start from noise, [ParallelTemperingCD] where modes are too far apart for chains to cross.
 //
@@ -45,6 +49,7 @@ type ContrastiveDivergence struct {
 	Energy ebm.Energy
 	Kernel ebm.Kernel // default samplers.Langevin with its defaults
 	Steps  int        // k, steps of the chains for each training step. Default 10
+	Apart  bool       // ebm.Train runs the chains as a Sampler's loop and not unrolled in the loss's graph; see above
 
 	Persistent bool
 	Buffer     int     // slots. Default 1024, or the batch if that is larger; at most 65536
@@ -53,27 +58,69 @@ type ContrastiveDivergence struct {
 	WarmUp     int     // steps each slot's chain takes before training begins. Default 0
 	Width      float64 // standard deviation of the noise that fresh chains begin from. Default 1, for standardised data
 
+	Noise           float64 // standard deviation of noise on the data, drawn anew at each training step: the density is learnt so blurred. Default 0
 	EnergyL2        float64 // α. Default 0
 	GradientPenalty float64 // γ. Default 0
 	Clamp           float64 // chains are held in [−Clamp, Clamp] in every coordinate. Default 0: not held
 }
 
-var _ ebm.Loss = ContrastiveDivergence{}
+var _ ebm.Chained = ContrastiveDivergence{}
 
 // Loss builds the loss of a batch; see the type.
 func (l ContrastiveDivergence) Loss(x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
 	l = l.withDefaults(x)
-	from := drawn{starts: x, cond: cond, back: func(*Node) {}}
-	if l.Persistent {
-		from = l.buffer().draw("ContrastiveDivergence", x.Graph(), x.Shape(), rng.Fold(), cond)
-	}
-	kernel := l.Kernel
-	if l.Clamp > 0 {
-		kernel = samplers.Clamped{Kernel: kernel, Lo: []float64{-l.Clamp}, Hi: []float64{l.Clamp}}
-	}
-	samples, bad := run(l.Energy, kernel, l.Steps, from.starts, rng.Fold(), from.cond)
-	from.back(samples)
+	x, from := l.draw(x, rng, cond)
+	samples, bad := run(l.Energy, l.kernel(), l.Steps, from.starts, rng.Fold(), from.cond)
+	return l.terms(x, cond, from, samples, bad)
+}
 
+// Chains says what ebm.Train runs before a training step: nothing unless Apart.
+func (l ContrastiveDivergence) Chains() (e ebm.Energy, k ebm.Kernel, steps int) {
+	if !l.Apart {
+		return l.Energy, l.Kernel, 0
+	}
+	if l.Kernel == nil {
+		l.Kernel = samplers.Langevin{}
+	}
+	return l.Energy, l.kernel(), cmp.Or(l.Steps, 10)
+}
+
+// Starts builds where the chains of a batch begin.
+func (l ContrastiveDivergence) Starts(x *Node, rng *ebm.Rand, cond ...*Node) (starts *Node, startCond []*Node) {
+	_, from := l.withDefaults(x).draw(x, rng, cond)
+	return from.starts, from.cond
+}
+
+// After builds the loss of a batch whose chains have ended at ends.
+func (l ContrastiveDivergence) After(ends, x *Node, rng *ebm.Rand, cond ...*Node) ebm.Terms {
+	l = l.withDefaults(x)
+	x, from := l.draw(x, rng, cond)
+	samples, bad := settle(ends, from.starts)
+	return l.terms(x, cond, from, samples, bad)
+}
+
+// draw gives the data with its noise, and where the chains begin.
+func (l ContrastiveDivergence) draw(x *Node, rng *ebm.Rand, cond []*Node) (noisy *Node, from drawn) {
+	if l.Noise > 0 {
+		x = Add(x, MulScalar(rng.Fold().Normal(x.Shape()), l.Noise))
+	}
+	if !l.Persistent {
+		return x, drawn{starts: x, cond: cond, back: func(*Node) {}}
+	}
+	return x, l.buffer().draw("ContrastiveDivergence", x.Graph(), x.Shape(), rng.Fold(), cond)
+}
+
+// kernel is the kernel within its limits.
+func (l ContrastiveDivergence) kernel() ebm.Kernel {
+	if l.Clamp > 0 {
+		return samplers.Clamped{Kernel: l.Kernel, Lo: []float64{-l.Clamp}, Hi: []float64{l.Clamp}}
+	}
+	return l.Kernel
+}
+
+// terms is the loss of data x and of samples, the chains' ends.
+func (l ContrastiveDivergence) terms(x *Node, cond []*Node, from drawn, samples, bad *Node) ebm.Terms {
+	from.back(samples)
 	terms := ebm.Terms{Data: l.Energy.Energy(x, cond...), Negatives: l.Energy.Energy(samples, from.cond...),
 		Samples: samples, SampleCond: from.cond, NonFinite: bad}
 	if l.Persistent && l.Young > 0 {
@@ -109,9 +156,9 @@ func (l ContrastiveDivergence) withDefaults(x *Node) ContrastiveDivergence {
 		exceptions.Panicf("ContrastiveDivergence: Buffer must be from the batch size %d to 65536, got %d", n, l.Buffer)
 	case l.Fresh > 1:
 		exceptions.Panicf("ContrastiveDivergence: Fresh is a share and must be at most 1, got %g", l.Fresh)
-	case !(l.Width > 0), !(l.EnergyL2 >= 0), !(l.GradientPenalty >= 0), !(l.Clamp >= 0), l.WarmUp < 0, l.Young < 0:
-		exceptions.Panicf("ContrastiveDivergence: Width must be positive and EnergyL2, GradientPenalty, Clamp, WarmUp, Young not negative, got %g, %g, %g, %g, %d, %d",
-			l.Width, l.EnergyL2, l.GradientPenalty, l.Clamp, l.WarmUp, l.Young)
+	case !(l.Width > 0), !(l.EnergyL2 >= 0), !(l.GradientPenalty >= 0), !(l.Clamp >= 0), l.WarmUp < 0, l.Young < 0, !(l.Noise >= 0):
+		exceptions.Panicf("ContrastiveDivergence: Width must be positive and EnergyL2, GradientPenalty, Clamp, WarmUp, Young, Noise not negative, got %g, %g, %g, %g, %d, %d, %g",
+			l.Width, l.EnergyL2, l.GradientPenalty, l.Clamp, l.WarmUp, l.Young, l.Noise)
 	}
 	return l
 }

@@ -349,6 +349,36 @@ func TestNonFiniteChainsBeginAnew(t *testing.T) {
 	})
 }
 
+// Chains that are run apart end where unrolled ones do, where no noise of theirs makes a difference, and the buffer, the data's noise and the
+// weights come out the same.
+func TestChainsApart(t *testing.T) {
+	data, err := datasets.TwoMoons{N: 64, Seed: 1}.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		train := func(apart bool, noise float64) (w float32, chains []float32) {
+			store := model.NewStore()
+			l := losses.ContrastiveDivergence{Energy: scaled(store, dtypes.Float32), Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.1)}, Steps: 3,
+				Apart: apart, Persistent: true, Buffer: 40, Noise: noise, Clamp: .9}
+			o := ebm.TrainOptions{Steps: 8, LearningRate: .01, Seed: 3}
+			if _, err := ebm.Train(t.Context(), b, store, l, &datasets.Batches{Data: data, Size: 16}, o); err != nil {
+				t.Fatalf("%+v", err)
+			}
+			return tensors.ToScalar[float32](store.GetVariable("/energy/w").MustValue()), buffer[float32](t, store, "chains")
+		}
+		w, chains := train(false, .3)
+		again, apart := train(true, .3)
+		near(t, "weight", float64(again), float64(w), 1e-6)
+		for i, v := range apart {
+			near(t, fmt.Sprintf("number %d of the chains", i), float64(v), float64(chains[i]), 1e-6)
+		}
+		if without, _ := train(true, 0); without == again {
+			t.Error("noise on the data changes nothing")
+		}
+	})
+}
+
 func TestWarmUpFillsTheBuffer(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		store := model.NewStore()
@@ -383,9 +413,9 @@ func TestSettingsOutOfRange(t *testing.T) {
 		"Buffer must be from the batch size 4 to 65536, got 3":     func(l *losses.ContrastiveDivergence) { l.Buffer = 3 },
 		"Buffer must be from the batch size 4 to 65536, got 70000": func(l *losses.ContrastiveDivergence) { l.Buffer = 70000 },
 		"Fresh is a share and must be at most 1, got 2":            func(l *losses.ContrastiveDivergence) { l.Fresh = 2 },
-		"not negative, got 1, -1, 0, 0, 0, 0":                      func(l *losses.ContrastiveDivergence) { l.EnergyL2 = -1 },
-		"not negative, got 1, NaN, 0, 0, 0, 0":                     func(l *losses.ContrastiveDivergence) { l.EnergyL2 = math.NaN() },
-		"not negative, got -2, 0, 0, 0, 0, 0":                      func(l *losses.ContrastiveDivergence) { l.Width = -2 },
+		"not negative, got 1, -1, 0, 0, 0, 0, 0":                   func(l *losses.ContrastiveDivergence) { l.EnergyL2 = -1 },
+		"not negative, got 1, NaN, 0, 0, 0, 0, 0":                  func(l *losses.ContrastiveDivergence) { l.EnergyL2 = math.NaN() },
+		"not negative, got -2, 0, 0, 0, 0, 0, 0":                   func(l *losses.ContrastiveDivergence) { l.Width = -2 },
 	}
 	var texts []string
 	for text := range cases {

@@ -93,7 +93,7 @@ func (e ConvEnergy) Energy(x *Node, cond ...*Node) *Node {
 func (e ConvEnergy) convolution(scope *model.Scope, h *Node, out, step int) *Node {
 	g, event, size := h.Graph(), h.Shape().Dimensions[1:], cmp.Or(e.Size, 3)
 	fan := size * size * event[2]
-	kernel := variable(scope, "weights", 6, fan, h.DType(), fan, out).NodeValue(g) // [size·size·in, out], row by row of the kernel
+	kernel := variable(scope, "weights", 6, fan, h.DType(), fan, out).NodeValue(g) // row by row of the kernel
 	biases := variable(scope, "biases", 1, fan, h.DType(), out).NodeValue(g)
 	apply := func(kernel, h *Node) *Node { return affine(windows(h, size, step), kernel, nil) }
 	if e.SpectralNorm {
@@ -106,32 +106,29 @@ func (e ConvEnergy) convolution(scope *model.Scope, h *Node, out, step int) *Nod
 
 // windows are what a kernel sees, at each place that it stops at: x is [n, height, width, c], the result [n, ⌈height/step⌉, ⌈width/step⌉, size·size·c].
 func windows(x *Node, size, step int) *Node {
-	var starts [2][]SliceAxisSpec // of the kernel's pixels, along height and width
-	for i := range starts {
-		dims := x.Shape().Clone().Dimensions
-		length := dims[i+1]
-		stops := (length + step - 1) / step
-		span := (stops-1)*step + 1 // from the first stop to the last
-		around := max(0, span-1+size-length)
-		zeros := func(n int) []*Node {
-			if n == 0 {
-				return nil
-			}
-			dims[i+1] = n
-			return []*Node{Zeros(x.Graph(), shapes.Make(x.DType(), dims...))}
-		}
-		if around > 0 {
-			x = Concatenate(append(append(zeros(around/2), x), zeros(around-around/2)...), i+1)
+	var cuts [2][]SliceAxisSpec // of x, for each of the kernel's rows and columns
+	for i := range cuts {
+		length := x.Shape().Dimensions[i+1]
+		span := (length - 1) / step * step // from the first stop to the last
+		if around := span + size - length; around > 0 {
+			x = Concatenate([]*Node{zeros(x, i+1, around/2), x, zeros(x, i+1, around-around/2)}, i+1)
 		}
 		for k := range size {
-			starts[i] = append(starts[i], AxisRange(k, k+span).Stride(step))
+			cuts[i] = append(cuts[i], AxisRange(k, k+span+1).Stride(step))
 		}
 	}
 	var parts []*Node
-	for _, row := range starts[0] {
-		for _, column := range starts[1] {
+	for _, row := range cuts[0] {
+		for _, column := range cuts[1] {
 			parts = append(parts, Slice(x, AxisRange(), row, column, AxisRange()))
 		}
 	}
 	return Concatenate(parts, 3)
+}
+
+// zeros are n of them along an axis, as wide as x elsewhere.
+func zeros(x *Node, axis, n int) *Node {
+	shape := x.Shape().Clone()
+	shape.Dimensions[axis] = n
+	return Zeros(x.Graph(), shape)
 }

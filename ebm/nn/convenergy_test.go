@@ -43,9 +43,9 @@ func flat(t *testing.T, store *model.Store, path string) []float64 {
 // The network against the same sums in plain Go, for kernels and pictures of odd and even size.
 func TestConvEnergyValue(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		for _, c := range []struct{ size, height, width int }{{3, 8, 8}, {3, 5, 2}, {4, 6, 3}, {1, 5, 4}, {5, 2, 1}} {
+		for _, c := range []struct{ size, height, width int }{{3, 6, 5}, {4, 5, 2}, {1, 3, 4}} {
 			const n, channels = 2, 2
-			widths := []int{3, 2, 4}
+			widths := []int{3, 2}
 			store, x := seeded(t, 1), pictures(2, n, c.height, c.width, channels)
 			e := nn.ConvEnergy{Scope: store.Scope("/energy"), Widths: widths, Size: c.size, Classes: 4}
 			levels, labels := [][]float64{{1, -2}, {0.5, 1}}, []int32{2, 0}
@@ -122,21 +122,18 @@ func TestConvEnergyCounts(t *testing.T) {
 	})
 }
 
-// ∇E, the gradient of E in the weights, and that of ‖∇E‖² in x and the weights, against finite differences.
+// The gradients of E² and of ‖∇E‖² in x and in the weights, against finite differences.
 func TestConvEnergyGradients(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
 		for _, c := range []struct {
 			energy nn.ConvEnergy
 			cond   []any
 		}{
-			{nn.ConvEnergy{Widths: []int{3, 2}}, nil},
-			{nn.ConvEnergy{Widths: []int{3, 2}, Size: 4, Activation: activation.TypeTanh, SpectralNorm: true}, nil},
-			{nn.ConvEnergy{Widths: []int{2, 2, 2}, Size: 2, Classes: 3}, []any{[]int32{2, 0}}},
+			{nn.ConvEnergy{Widths: []int{3, 2}, Classes: 3}, []any{[]int32{2, 0}}},
+			{nn.ConvEnergy{Widths: []int{2, 2}, Size: 2, Activation: activation.TypeTanh, SpectralNorm: true}, nil},
 		} {
 			store, x := seeded(t, 3), pictures(4, 2, 5, 4, 2)
 			c.energy.Scope = store.Scope("/energy")
-			ebmtest.GradCheck(t, b, store, c.energy, x, c.cond...)
-
 			var weights []*model.Variable
 			slope := func(in []*Node, grads bool) []*Node {
 				value, grad := ebm.ValueGrad(c.energy, in[0], in[1:]...)
