@@ -17,8 +17,8 @@ import (
 //	hₗ = φ(Kₗ ∗ hₗ₋₁ + bₗ),    E(x) = ⟨w, h⟩ + b.
 //
 // The first convolution keeps the picture's size, each further one moves in steps of 2 and halves it, rounded up. Around the picture are zeros, as
-// many as that takes (the SAME of other libraries, where Size is even or the step 2 the odd one below and to the right). The last h
-// is taken as it is, place by place and not averaged: E knows where in the picture things are, and belongs to one size of picture.
+// many as that takes (the SAME of other libraries: of an odd number the one more is below or to the right). The last h is taken as it is, place
+// by place and not averaged: E knows where in the picture things are, and belongs to one size of picture.
 //
 // Weights start as those of [MLP]: uniformly in ±√(6/the inputs of a unit), biases in ±1/√inputs. They are of x's type, and live under
 // Scope. Conditioning is that of [MLP] too: numbers and labels enter the first layer, the same at every pixel.
@@ -26,11 +26,12 @@ import (
 // With SpectralNorm each layer is divided by the largest singular value of what it does to a picture, steps and zeros around
 // included, so that E has no slope of more than about 1.1^len(Widths) (the slope of SiLU is at most 1.1); far less is usual. Where the data
 // asks for a steeper one, put the energy into an [ebm.Scaled]. It is found as in [MLP], by a power iteration a training step, of the
-// convolution itself and not, as is common, of its kernel as a matrix [Size·Size·in, out]: that value may be too small by a factor of Size, or too
-// large, and bounds nothing.
+// convolution itself and not, as is common, of its kernel as a matrix [Size·Size·in, out]: of that one only Size times the value is a bound, which
+// is often far too large.
 //
-// Choose it for pictures: it sees strokes and edges wherever they are, with few weights. Convolutions are matrix products of patches:
-// on XLA's CPU backend about ten times as fast as its own convolutions inside a sampler's loop; all derivatives exist, of even kernels too.
+// Choose it for pictures: it sees strokes and edges wherever they are, with few weights. Convolutions are matrix products of what the kernel
+// sees at each place, which XLA's CPU backend runs many times as fast in a sampler's loop as its own convolutions, and of which all
+// derivatives exist, for kernels of even size too. In contrastive divergence let its chains run Apart.
 //
 // Energies like it are trained in E. Nijkamp, M. Hill, S.-C. Zhu, Y. N. Wu, "Learning non-convergent non-persistent short-run MCMC toward
 // energy-based model", 2019, arXiv:1904.09770, and Y. Du, I. Mordatch, "Implicit generation and modeling with energy based models",
