@@ -82,9 +82,11 @@ type request struct {
 // check fills in the defaults of o, or says which field is wrong and what it was.
 func (o Options) check() (*request, error) {
 	if o.Resume != nil {
-		if o.Start != nil || o.Data != nil || o.Chains != 0 || o.Dim != 0 || o.Event != nil || o.Seed != 0 || o.Cond != nil || o.BurnIn != 0 ||
-			o.FirstChain != 0 || o.TotalChains != 0 {
-			return nil, errors.New("ebm: Options.Resume brings its own chains: Start, Data, Chains, Dim, Event, Seed, Cond, BurnIn, FirstChain and TotalChains must be left out")
+		if o.Start != nil || o.Data != nil || o.Chains != 0 || o.Dim != 0 || o.Event != nil || o.Seed != 0 || o.Cond != nil || o.BurnIn != 0 {
+			return nil, errors.New("ebm: Options.Resume brings its own chains: Start, Data, Chains, Dim, Event, Seed, Cond and BurnIn must be left out")
+		}
+		if o.FirstChain != 0 || o.TotalChains != 0 {
+			return nil, errors.New("ebm: Options.Resume brings its own chains: FirstChain and TotalChains must be left out")
 		}
 		if err := o.Resume.check(); err != nil {
 			return nil, errors.WithMessage(err, "ebm: Options.Resume")

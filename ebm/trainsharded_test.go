@@ -97,15 +97,14 @@ func slope(store *model.Store) ebm.Loss {
 func TestDevicesAndTheStore(t *testing.T) {
 	onDevices(t, func(t *testing.T, b compute.Backend) {
 		store := model.NewStore()
-		slope := slope(store) // plain gradient descent takes rate·mean(1) = rate off w at every step
+		const rate = 1. / 64 // plain gradient descent takes rate·mean(1) off w at every step
 		near := func(when string, want float64) {
 			t.Helper()
 			if w := float64(tensors.ToScalar[float32](store.GetVariable("/energy/w").MustValue())); math.Abs(w-want) > 1e-5 {
 				t.Errorf("%s w = %g, want %g", when, w, want)
 			}
 		}
-		const rate = 1. / 64
-		_, err := ebm.Train(context.Background(), b, store, slope, moons(t), ebm.TrainOptions{Epochs: 4, LearningRate: rate, Optimizer: plainSGD(), Devices: 2,
+		_, err := ebm.Train(context.Background(), b, store, slope(store), moons(t), ebm.TrainOptions{Epochs: 4, LearningRate: rate, Optimizer: plainSGD(), Devices: 2,
 			OnEpoch: func(epoch int, _ ebm.TrainProgress) error {
 				if epoch == 3 { // after which three steps follow
 					near("at the end of epoch 3", 1-9*rate)
@@ -123,6 +122,17 @@ func TestDevicesAndTheStore(t *testing.T) {
 		if v := store.GetVariable("/energy/w"); v.ShardingSpec() != nil {
 			t.Errorf("the store is tied to the devices: %s", v.ShardingSpec())
 		}
+
+		store = model.NewStore()
+		report, err := ebm.Train(context.Background(), b, store, lossFunc(func(x *Node, rng *ebm.Rand, _ ...*Node) ebm.Terms {
+			terms := slope(store).Loss(x, rng)
+			terms.Loss = Add(terms.Loss, MulScalar(Log(terms.Loss), 0)) // NaN below 0
+			return terms
+		}), moons(t), ebm.TrainOptions{Steps: 200, LearningRate: rate, Optimizer: plainSGD(), Devices: 4, Doctor: ebm.Doctor{Rollback: true}})
+		if err == nil || report == nil || report.Diagnosis == nil || report.Diagnosis.RolledBack != 50 {
+			t.Fatalf("want a diagnosis and the state of step 50, got %+v and the error %v", report, err)
+		}
+		near("rolled back,", 1-50*rate)
 	})
 }
 
@@ -137,6 +147,12 @@ func TestDevicesStepByStep(t *testing.T) {
 				})
 			},
 			"chains": func(e ebm.Energy) ebm.Loss { return descents{e} },
+			"the model's own noise": func(e ebm.Energy) ebm.Loss {
+				return lossFunc(func(x *Node, _ *ebm.Rand, _ ...*Node) ebm.Terms {
+					noise := e.(nn.MLP).Scope.RandomUniform(x.Graph(), shapes.Make(x.DType(), x.Shape().Dimensions[0]))
+					return ebm.Terms{Loss: ReduceAllMean(Square(Sub(e.Energy(x), noise)))}
+				})
+			},
 		} {
 			train := func(devices int) *model.Store {
 				store := model.NewStore()
