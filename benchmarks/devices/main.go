@@ -121,7 +121,7 @@ func main() {
 			devices = append(devices, must.M1(strconv.Atoi(n)))
 		}
 		b := must.M1(backend.New())
-		r.Backend, r.Cores = b.Description(), runtime.NumCPU()
+		r.Backend, r.Cores = fmt.Sprintf("%s, %d devices", b.Name(), b.NumDevices()), runtime.NumCPU()
 		for _, w := range works {
 			if !strings.Contains(w.name, *only) {
 				continue
