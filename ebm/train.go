@@ -34,7 +34,7 @@ type TrainOptions struct {
 	Progress func(TrainProgress)                      // called a few times a second; see TrainBar
 	OnEpoch  func(epoch int, row TrainProgress) error // after each epoch, counted from 1; an error ends training
 
-	Checkpoint string // directory of checkpoints; where it holds one, training goes on from there
+	Checkpoint string // directory of checkpoints, of one training at a time; where it holds one, training goes on from there
 	Every      int    // steps between checkpoints; default: one epoch. One is also written at the end and on cancelling
 	Keep       int    // checkpoints to keep. Default 1
 
