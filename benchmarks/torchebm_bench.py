@@ -22,6 +22,7 @@ def main():
                                       RK4Integrator)
     from torchebm.losses import (DenoisingScoreMatching, EquilibriumMatchingLoss, FlowMatchingLoss,
                                  PersistentContrastiveDivergence, ScoreMatching, SlicedScoreMatching)
+    from torchebm.models import ClassifierFreeGuidance, DiT
     from torchebm.samplers import (FlowSampler, GradientDescentSampler, HamiltonianMonteCarlo, LangevinDynamics,
                                    NesterovSampler)
 
@@ -130,7 +131,41 @@ def main():
 
         return (call, 1, lambda: w.mean_error(x[:, 0] ** 2), lambda: w.mixed_figures(x[:, 0].tolist(), [evaluations] * work.chains))
 
+    def transformer(work):
+        width, depth, heads = w.TRANSFORMERS[work.energy]
+        net = DiT(input_size=work.dim, in_channels=1, patch_size=2, embed_dim=width, depth=depth, num_heads=heads, num_classes=w.CLASSES)
+        parameters = dict(net.named_parameters())
+        with torch.no_grad():
+            for name, weight, bias in w.transformer_weights(work):
+                to = parameters.pop(name + ".weight")
+                to.copy_(torch.from_numpy(weight if to.shape[0] == w.CLASSES + 1 else weight.T).reshape(to.shape))
+                if name + ".bias" in parameters:
+                    parameters.pop(name + ".bias").copy_(torch.from_numpy(bias))
+        assert not parameters, parameters.keys()
+        x, t, y = w.pictures(work)
+        return net, torch.tensor(x).reshape(-1, 1, work.dim, work.dim), torch.tensor(t), torch.tensor(y)
+
+    def prepare_gradients(work):
+        net, x, t, y = transformer(work)
+
+        def call():
+            net.zero_grad()
+            net(x, t, y).square().mean().backward()
+
+        return call, 1, lambda: w.same(sum((p.grad**2).sum() for p in net.parameters() if p.grad is not None) ** 0.5)
+
+    def prepare_guided(work):
+        net, x, _, y = transformer(work)
+        sampler = FlowSampler(ClassifierFreeGuidance(net, w.GUIDANCE, null_condition=w.CLASSES), integrator="heun")
+
+        def call():
+            sampler.sample(dim=(1, work.dim, work.dim), n_samples=work.chains, n_steps=work.steps, y=y)
+
+        return call, 1, lambda: w.same((sampler.sample(x=x, n_steps=work.steps, y=y) ** 2).mean())
+
     def prepare(work):
+        if work.energy in w.TRANSFORMERS:
+            return (prepare_gradients if work.sampler == "gradients" else prepare_guided)(work)
         if work.sampler in w.LOSSES:
             return prepare_training(work)
         if work.energy == "mixed":
