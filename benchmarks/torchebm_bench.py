@@ -132,7 +132,7 @@ def main():
         return (call, 1, lambda: w.mean_error(x[:, 0] ** 2), lambda: w.mixed_figures(x[:, 0].tolist(), [evaluations] * work.chains))
 
     def transformer(work):
-        width, depth, heads = w.TRANSFORMERS[work.energy]
+        width, depth, heads = w.transformer_size(work)
         net = DiT(input_size=work.dim, in_channels=1, patch_size=2, embed_dim=width, depth=depth, num_heads=heads, num_classes=w.CLASSES)
         parameters = dict(net.named_parameters())
         with torch.no_grad():
@@ -164,7 +164,7 @@ def main():
         return call, 1, lambda: w.same((sampler.sample(x=x, n_steps=work.steps, y=y) ** 2).mean())
 
     def prepare(work):
-        if work.energy in w.TRANSFORMERS:
+        if w.transformer_size(work):
             return (prepare_gradients if work.sampler == "gradients" else prepare_guided)(work)
         if work.sampler in w.LOSSES:
             return prepare_training(work)

@@ -52,6 +52,10 @@ ROWS = {
     "dit_s2_gradients_32x8x8": Work("dit_s2", "gradients", 32, 8, 0, 0),
     "dit_s2_gradients_16x16x16": Work("dit_s2", "gradients", 16, 16, 0, 0),
     "guided_heun50_64x8x8": Work("dit_128x6", "guided", 64, 8, 50, 1 / 50),
+    # GoEBM's options, behind a +: products of bfloat16, and blocks that the gradient builds again.
+    "dit_s2_bfloat16_32x8x8": Work("dit_s2+bfloat16", "gradients", 32, 8, 0, 0),
+    "dit_s2_gradients_64x16x16": Work("dit_s2", "gradients", 64, 16, 0, 0),
+    "dit_s2_recompute_64x16x16": Work("dit_s2+recompute", "gradients", 64, 16, 0, 0),
 }
 LOSSES = {"pcd", "sm", "ssm", "dsm", "eqm", "fm"}
 INTEGRATORS = ("euler_maruyama", "heun", "rk4", "leapfrog")
@@ -93,8 +97,8 @@ SIZES = {"mlp": (2, 64, 64, 1), "field": (2, 64, 64, 2), "flow": (3, 64, 64, 2),
 
 # DiTs with patches of 2 and labels: width, blocks, heads. "dit_s2" is the size S/2 of the paper.
 TRANSFORMERS = {"dit_s2": (384, 12, 6), "dit_128x6": (128, 6, 4)}
-CLASSES, GUIDANCE, FREQUENCIES = 10, 2.0, 256
-SAME = 2e-4  # how far the numbers of engines that do the same without noise may be apart, of their size
+CLASSES, GUIDANCE, FREQUENCIES = 10, 2, 256
+SAME = 0.0002  # how far the numbers of engines that do the same without noise may be apart, of their size
 
 # "mixed": x' = −λᵢ(x − cos t) for each chain, from x = 2 sin(i+1) at t = 0 on, with λ spread evenly in its logarithm.
 MIXED_RATES, MIXED_TIME, RTOL, ATOL = (1, 1000), 2, 1e-4, 1e-6
@@ -129,9 +133,14 @@ def hashed(n, begin=0):
     return (h >> np.uint32(8)).astype(np.float32) * np.float32(2**-23) - np.float32(1)
 
 
+def transformer_size(work):
+    """Width, blocks and heads, or None where the work has no transformer."""
+    return TRANSFORMERS.get(work.energy.partition("+")[0])
+
+
 def transformer_layers(work):
     """The linear layers of a network of TRANSFORMERS: TorchEBM's name, inputs, outputs. The label table is one without biases."""
-    width, depth, _ = TRANSFORMERS[work.energy]
+    width, depth, _ = transformer_size(work)
     layers = [("patch_embed.proj", 4, width), ("t_embedder.mlp.0", FREQUENCIES, width), ("t_embedder.mlp.2", width, width),
               ("y_embedder.embedding", CLASSES + 1, width)]
     for i in range(depth):

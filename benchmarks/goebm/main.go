@@ -60,6 +60,9 @@ var rows = map[string]work{
 	"dit_s2_gradients_32x8x8":          {"dit_s2", "gradients", 32, 8, 0, 0},
 	"dit_s2_gradients_16x16x16":        {"dit_s2", "gradients", 16, 16, 0, 0},
 	"guided_heun50_64x8x8":             {"dit_128x6", "guided", 64, 8, 50, 1. / 50},
+	"dit_s2_bfloat16_32x8x8":           {"dit_s2+bfloat16", "gradients", 32, 8, 0, 0},
+	"dit_s2_gradients_64x16x16":        {"dit_s2", "gradients", 64, 16, 0, 0},
+	"dit_s2_recompute_64x16x16":        {"dit_s2+recompute", "gradients", 64, 16, 0, 0},
 }
 
 func init() {
@@ -243,12 +246,12 @@ func prepare(b compute.Backend, w work) (*prepared, error) {
 	if loss := newLoss(store, w); loss != nil {
 		return prepareTraining(b, store, loss, w)
 	}
-	switch w.energy {
-	case "flow":
+	switch {
+	case w.energy == "flow":
 		return prepareFlow(b, store, w)
-	case "mixed":
+	case w.energy == "mixed":
 		return prepareMixed(b, w)
-	case "dit_s2", "dit_128x6":
+	case transformerSize(w) != nil:
 		return prepareTransformer(b, store, w)
 	}
 	energy := newEnergy(store, w)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/flow"
 	"github.com/goebm/goebm/ebm/nn"
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -25,6 +27,12 @@ const (
 // transformerSizes are width, blocks and heads.
 var transformerSizes = map[string][]int{"dit_s2": {384, 12, 6}, "dit_128x6": {128, 6, 4}}
 
+// transformerSize is that of a row's network; nil where it has none. Behind a + is an option.
+func transformerSize(w work) []int {
+	name, _, _ := strings.Cut(w.energy, "+")
+	return transformerSizes[name]
+}
+
 // hashed are the numbers begin to begin+n of a sequence that looks like noise in (−1, 1), times scale.
 func hashed(n, begin int, scale float64) []float32 {
 	out := make([]float32, n)
@@ -40,9 +48,15 @@ func hashed(n, begin int, scale float64) []float32 {
 
 // newTransformer is a network with the weights that work.py prescribes.
 func newTransformer(store *model.Store, w work) nn.ConditionalTransformer2D {
-	size := transformerSizes[w.energy]
+	size := transformerSize(w)
 	width, begin := size[0], 0
 	net := nn.ConditionalTransformer2D{Scope: store.Scope("/net"), Width: width, Depth: size[1], Heads: size[2], Classes: classes}
+	switch _, option, _ := strings.Cut(w.energy, "+"); option {
+	case "bfloat16":
+		net.Compute = dtypes.BFloat16
+	case "recompute":
+		net.Recompute = true
+	}
 	layer := func(path, weights string, in, out int) {
 		scope := store.Scope("/net/" + path)
 		scope.VariableWithValue(weights, tensors.FromFlatDataAndDimensions(hashed(in*out, begin, math.Sqrt(3/float64(in))), in, out))
