@@ -7,9 +7,11 @@ import work as w
 
 def first_sample():
     """What a new process needs to import the library and draw its first samples."""
+    import torch
     from torchebm.core import DoubleWellModel
     from torchebm.samplers import LangevinDynamics
 
+    torch.set_default_device(w.DEVICE)
     LangevinDynamics(DoubleWellModel(), step_size=0.01).sample(dim=2, n_samples=1000, n_steps=100)
 
 
@@ -25,6 +27,8 @@ def main():
     from torchebm.models import ClassifierFreeGuidance, DiT
     from torchebm.samplers import (FlowSampler, GradientDescentSampler, HamiltonianMonteCarlo, LangevinDynamics,
                                    NesterovSampler)
+
+    torch.set_default_device(w.DEVICE)
 
     def mlp(work):
         layers = [(torch.tensor(weight), torch.tensor(bias)) for weight, bias in w.mlp_weights(work.energy, work.dim)]
@@ -163,6 +167,16 @@ def main():
 
         return call, 1, lambda: w.same((sampler.sample(x=x, n_steps=work.steps, y=y) ** 2).mean())
 
+    def waiting(work):
+        """prepare, with calls that wait for a GPU to be done."""
+        call, *rest = prepare(work)
+
+        def call_and_wait():
+            call()
+            torch.cuda.synchronize()
+
+        return call_and_wait, *rest
+
     def prepare(work):
         if w.transformer_size(work):
             return (prepare_gradients if work.sampler == "gradients" else prepare_guided)(work)
@@ -187,7 +201,7 @@ def main():
         return call, 1, lambda: w.mean_error(energy(x).detach())
 
     w.serve("torchebm", {"version": torchebm.__version__, "torch": torch.__version__,
-                         "threads": torch.get_num_threads()}, prepare)
+                         "threads": torch.get_num_threads()}, prepare if w.DEVICE == "cpu" else waiting)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,13 @@ benchmarks/goebm does the same; change the two together.
 
 import json
 import math
+import os
 import sys
 import time
 from dataclasses import dataclass
 from random import Random
+
+DEVICE = os.environ.get("BENCH_DEVICE", "cpu")  # of TorchEBM and JAX: "cpu" or "cuda"
 
 
 @dataclass(frozen=True)
