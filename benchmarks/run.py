@@ -429,9 +429,11 @@ def transformer_table(raw, entries):
     entries = [e for e in entries if e["row"] in TRANSFORMER_ROWS]
     if not entries:
         return []
+    machine = raw["transformers"]
+    busy = f" while other programs were running, load average {machine['load']:.1f}" if machine["load"] > 0.5 else ""
     lines = [
         "",
-        f"Transformers (measured {raw.get('transformers', raw['machine'])['date']}); memory is the most that a process of the engine's own had in use for the row, in brackets",
+        f"Transformers (measured {machine['date']}{busy}); memory is the most that a process of the engine's own had in use for the row, in brackets",
         "what it has before it.",
         "",
         "| row | GoEBM, ms | compile | TorchEBM | JAX | JAX, sharded | vs TorchEBM | vs JAX | GoEBM, MB | TorchEBM | JAX |",
@@ -496,6 +498,7 @@ def use_gpu():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two short rounds instead of seven")
+    parser.add_argument("--rounds", type=int, help="how many rounds, in the place of seven")
     parser.add_argument("--rows", default="*", help="only rows that match this pattern")
     parser.add_argument("--engines", default="*", help="only engines that match this pattern, such as 'goebm*'")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the table again")
@@ -525,6 +528,7 @@ def main():
             render(raw)
         return 0
     rounds, seconds = (2, 0.2) if args.quick else (7, 1.0)
+    rounds = args.rounds or rounds
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"other programs are running (load average {load:.1f}); TorchEBM's threads suffer most from that, so these "

@@ -20,9 +20,9 @@ import (
 //
 // At the start it is exactly 0 everywhere. As an energy take [ebm.DotEnergy], [ebm.L2Energy] or [ebm.SumEnergy] of it.
 //
-// With Compute BFloat16 the matrix products in the blocks, of four fifths of the weights and nearly all the work, take their numbers as
-// bfloat16, and all else stays in x's type: weights, residuals, LN, softmax, GELU, the conditioning and the head. On GPUs with fast products of
-// that type it saves time; benchmarks/README.md says what it costs on a CPU, and how far the field and its gradients are off.
+// With Compute BFloat16 the products on tokens in the blocks, nearly all the work, take their numbers as bfloat16, and all else stays in x's type:
+// weights, residuals, LN, softmax, GELU, the conditioning and the head. It is meant for GPUs with fast products of that type; benchmarks/README.md
+// says what it costs on a CPU, and how far the field and its gradients are off.
 //
 // With Recompute a gradient keeps the tokens at each block's beginning alone and builds the rest of the block again when it needs it
 // (T. Chen et al., "Training deep nets with sublinear memory cost", 2016, arXiv:1604.06174): the numbers are the same.
