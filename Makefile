@@ -1,6 +1,6 @@
 # make setup    everything that notebooks need: Python, GoNB, the XLA plugin       make demo    train on two moons
 # make lab      JupyterLab with the GoNB kernel                                     make test    all checks
-# make bench    GoEBM beside TorchEBM and JAX                                       make help    the variables
+# make bench    GoEBM beside TorchEBM and JAX; make bench-gpu: on an NVIDIA GPU     make help    the variables
 #
 # Needed beforehand: Go 1.26, Python 3.11 or later with venv and pip, make, and gcc for XLA. All that is installed goes to .venv,
 # .venv-bench, .bin and build in this folder, but for the XLA plugin, which goes where go-xla looks for it. Each step
@@ -10,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab lab-setup warm test bench plugin ebm check go-test notebooks fresh clean
+.PHONY: help setup demo lab lab-setup warm test bench bench-gpu plugin ebm check go-test notebooks fresh clean
 
 ifeq ($(HOME),)
 export HOME := $(CURDIR)/build/home
@@ -152,6 +152,13 @@ $(BENCHES):
 
 bench: setup $(BENCHES)
 	.venv-bench/bin/python benchmarks/run.py $(BENCH_FLAGS)
+
+# The GPU is looked for first, so that nothing is installed in vain.
+bench-gpu:
+	@nvidia-smi -L 2>/dev/null | grep -q '^GPU' || { echo 'make bench-gpu: there is no NVIDIA GPU here (nvidia-smi -L lists none); nothing was installed or measured' >&2; exit 1; }
+	@$(MAKE) --no-print-directory ACCELERATOR=cuda setup $(BENCHES)
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-gpu.txt
+	.venv-bench/bin/python benchmarks/run.py --gpu $(BENCH_FLAGS)
 
 # The Dockerfile's own steps in a fresh clone of what is committed, with an empty HOME: minutes, and nothing is kept.
 fresh:

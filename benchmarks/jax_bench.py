@@ -8,12 +8,12 @@ import os
 import sys
 from functools import cache, partial
 
-os.environ["JAX_PLATFORMS"] = "cpu"
+import work as w
+
+os.environ["JAX_PLATFORMS"] = w.DEVICE
 DEVICES = int(sys.argv[sys.argv.index("--devices") + 1]) if "--devices" in sys.argv else 1
 if DEVICES > 1:
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={DEVICES}"
-
-import work as w
 
 
 def double_well(x):
@@ -234,6 +234,81 @@ def main():
             return jax.lax.fori_loop(0, steps, step, normal(key, chains, dim))
 
         return sample
+
+    def transformer(work):
+        """A DiT as a function of its weights, (w, b) by name, and of pictures, times and labels."""
+        width, depth, heads = w.transformer_size(work)
+        grid = work.dim // 2
+        omega = 10000 ** (-np.arange(width // 4) / (width // 4))
+        rows, columns = (np.outer(v.ravel(), omega) for v in np.mgrid[:grid, :grid])
+        positions = jnp.array(np.concatenate([np.sin(columns), np.cos(columns), np.sin(rows), np.cos(rows)], 1), jnp.float32)
+        params = {name: (jnp.array(weight), jnp.array(bias)) for name, weight, bias in w.transformer_weights(work)}
+
+        def linear(p, name, x):
+            weight, bias = p[name]
+            return x @ weight + bias
+
+        def norm(h, shift, scale):
+            h = h - h.mean(-1, keepdims=True)
+            return h / jnp.sqrt((h**2).mean(-1, keepdims=True) + 1e-6) * (1 + scale) + shift
+
+        def attention(p, at, h):
+            n, tokens, _ = h.shape
+            q, k, v = jnp.moveaxis(linear(p, at + "attn.qkv", h).reshape(n, tokens, 3, heads, -1), 2, 0)
+            scores = jax.nn.softmax(jnp.einsum("nqhd,nkhd->nhqk", q, k) / (width // heads) ** 0.5)
+            return linear(p, at + "attn.out_proj", jnp.einsum("nhqk,nkhd->nqhd", scores, v).reshape(h.shape))
+
+        def field(p, x, t, y):
+            n = len(x)
+            angle = t[:, None] * jnp.exp(-np.log(10000) * jnp.arange(w.FREQUENCIES // 2) / (w.FREQUENCIES // 2))
+            c = linear(p, "t_embedder.mlp.0", jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], 1))
+            c = jax.nn.silu(linear(p, "t_embedder.mlp.2", jax.nn.silu(c)) + p["y_embedder.embedding"][0][y])
+            patches = x.reshape(n, grid, 2, grid, 2).transpose(0, 1, 3, 2, 4).reshape(n, grid * grid, 4)
+            h = linear(p, "patch_embed.proj", patches) + positions
+            for i in range(depth):
+                at = f"blocks.{i}."
+                m = jnp.split(linear(p, at + "modulation.1", c)[:, None], 6, -1)
+                h = h + m[2] * attention(p, at, norm(h, m[0], m[1]))
+                h = h + m[5] * linear(p, at + "mlp.net.3", jax.nn.gelu(linear(p, at + "mlp.net.0", norm(h, m[3], m[4]))))
+            h = linear(p, "head.proj", norm(h, *jnp.split(linear(p, "head.modulation.1", c)[:, None], 2, -1)))
+            return h.reshape(n, grid, grid, 2, 2).transpose(0, 1, 3, 2, 4).reshape(x.shape)
+
+        x, t, y = w.pictures(work)
+        return field, params, jnp.array(x).reshape(-1, work.dim, work.dim), jnp.array(t, jnp.float32), jnp.array(y)
+
+    def prepare_gradients(work):
+        field, params, x, t, y = transformer(work)
+        gradient, out = jax.jit(jax.grad(lambda p: (field(p, x, t, y) ** 2).mean())), None
+
+        def call():
+            nonlocal out
+            out = jax.block_until_ready(gradient(params))
+
+        return call, 1, lambda: w.same(sum((leaf**2).sum() for leaf in jax.tree.leaves(out)) ** 0.5)
+
+    def prepare_guided(work):
+        field, params, x, _, y = transformer(work)
+        h = 1 / work.steps
+
+        def guided(p, x, t):
+            f = field(p, jnp.concatenate([x, x]), jnp.full(2 * len(x), t), jnp.concatenate([y, jnp.full_like(y, w.CLASSES)]))
+            given, none = jnp.split(f, 2)
+            return none + w.GUIDANCE * (given - none)
+
+        def step(i, p, x):
+            k1 = guided(p, x, i * h)
+            return x + h / 2 * (k1 + guided(p, x + h * k1, (i + 1) * h))
+
+        run = jax.jit(lambda p, x: jax.lax.fori_loop(0, work.steps, lambda i, x: step(i, p, x), spread(jax, x)))
+        draw = jax.jit(lambda key: jax.random.normal(key, x.shape))
+        seed = 0
+
+        def call():
+            nonlocal seed
+            seed += 1
+            run(params, draw(jax.random.key(seed))).block_until_ready()
+
+        return call, 1, lambda: w.same((run(params, x) ** 2).mean())
 
     def prepare_mixed(work):
         """Dopri5 of one chain in a while_loop, under vmap, with the step control of TorchEBM's; each chain has its own steps."""
@@ -470,6 +545,8 @@ def main():
         return adapt
 
     def prepare(work):
+        if w.transformer_size(work):
+            return (prepare_gradients if work.sampler == "gradients" else prepare_guided)(work)
         if work.sampler in w.LOSSES:
             return prepare_training(work)
         if work.energy == "mixed":

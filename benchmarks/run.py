@@ -4,7 +4,9 @@
     python benchmarks/run.py --quick               fewer rounds, to check that it works
     python benchmarks/run.py --rows 'hmc*' --quick some rows; the others keep their earlier numbers
     python benchmarks/run.py --rows 'ess*'         effective sample sizes a second, beside BlackJAX
+    python benchmarks/run.py --rows 'dit*' --memory  the rows' peaks of memory alone, each in a process of its own
     python benchmarks/run.py --render              the table again from what was measured
+    python benchmarks/run.py --gpu                 all engines on an NVIDIA GPU; writes raw-gpu.json, results-gpu.json and a table of its own
 
 Writes results.json (one entry a row and GoEBM backend), raw.json (the machine, versions and all
 medians with their quartiles) and the table in README.md. `go run ./benchmarks/plot` draws results.json.
@@ -30,9 +32,12 @@ ROOT = HERE.parent
 
 # The engines, in the order in which they take turns. Only GoEBM has several backends.
 XLA, GO = "xla:cpu", "go"
+GPU = ""  # in the names of a GPU's files: "-gpu"
 ENGINES = [f"goebm {XLA}", f"goebm {GO}", "torchebm", "jax", "jax sharded"]
 GO_ROWS = {"langevin_doublewell_10000x2x1000", "langevin_doublewell_1000x2x100", "pcd10_train_step_128", "first_sample"}
-UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample", "adaptive_dopri5_mixed"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES}
+OWN = {row for row, work in w.ROWS.items() if "+" in work.energy} | {"dit_s2_gradients_64x16x16"}  # GoEBM alone
+TRANSFORMER_ROWS = [row for row, work in w.ROWS.items() if w.transformer_size(work)]
+UNSHARDED = {"hmc_gaussian10d_L10_1000x10x100", "first_sample", "adaptive_dopri5_mixed"} | {row for row, work in w.ROWS.items() if work.sampler in w.LOSSES or work.sampler == "gradients"}
 
 # Ratios to reach: row, backend → (against TorchEBM, against JAX).
 TARGETS = {
@@ -50,6 +55,9 @@ TARGETS = {
     ("fm_train_step_256", XLA): (5, 1),
     ("flow_sample_heun50_10000", XLA): (5, 1),
     ("adaptive_dopri5_mixed", XLA): (3, None),
+    ("dit_s2_gradients_32x8x8", XLA): (1.5, None),
+    ("dit_s2_gradients_16x16x16", XLA): (1.5, None),
+    ("guided_heun50_64x8x8", XLA): (2, None),
     ("first_sample", XLA): (5, None),
     ("langevin_doublewell_10000x2x1000", GO): (1, None),
     ("langevin_doublewell_1000x2x100", GO): (1, None),
@@ -117,6 +125,11 @@ class Engine:
         subprocess.run([*self.command, "--first-sample"], env=self.env, check=True)
         return (time.perf_counter() - start) * 1e3
 
+    def peak_mb(self):
+        """The most memory that the process has had in use, MB."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -124,7 +137,7 @@ class Engine:
 
 def start_engines(names, build_dir):
     """Builds GoEBM's side, with GOEXPERIMENT=simd for the pure Go backend, and starts the engines."""
-    base = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    base = dict(os.environ) | ({"BENCH_DEVICE": "cuda"} if GPU else {"CUDA_VISIBLE_DEVICES": ""})
     engines = []
     for name in names:
         env = dict(base)
@@ -144,6 +157,8 @@ def start_engines(names, build_dir):
 
 
 def takes_part(engine, row):
+    if row in OWN:
+        return engine == f"goebm {XLA}"
     if engine == f"goebm {GO}":
         return row in GO_ROWS
     return not (engine == "jax sharded" and row in UNSHARDED)
@@ -189,6 +204,19 @@ def measure(row, engines, rounds, seconds):
         result[name] = {"ms": statistics.median(t), "low": low, "high": high, "n": len(t),
                         "first_ms": first.get(name), "check": check.get(name)} | figures.get(name, {})
     return result, good
+
+
+def measure_memory(row, names, build_dir):
+    """Returns engine name → {"peak_mb", "idle_mb"}: the most memory of a process that does the row three times, and of one that has only begun."""
+    result = {}
+    for name in names:
+        if takes_part(name, row) and name != f"goebm {GO}":
+            [engine] = start_engines([name], build_dir)
+            idle = engine.peak_mb()
+            engine.ask(row, 2)
+            result[name] = {"peak_mb": engine.peak_mb(), "idle_mb": idle}
+            engine.close()
+    return result
 
 
 def measure_ess(row, engines, seeds, repetitions, folder):
@@ -251,9 +279,9 @@ def results(raw):
         measured = raw["rows"].get(row, {})
         for backend in (XLA, GO):
             go = measured.get(f"goebm {backend}")
-            if not go:
+            if not go or "ms" not in go:
                 continue
-            torch, jax = (measured[e]["ms"] if e in measured else None for e in ("torchebm", "jax"))
+            torch, jax = (measured.get(e, {}).get("ms") for e in ("torchebm", "jax"))
             units = w.TRAIN_STEPS if row in w.ROWS and w.ROWS[row].sampler in w.LOSSES else 1
             out.append({
                 "row": row,
@@ -265,6 +293,8 @@ def results(raw):
                 "vs_jax": rounded(jax and jax / go["ms"]),
                 "compile_ms": rounded(go["first_ms"] and max(0, go["first_ms"] - go["ms"]) * units),
             })
+            if "peak_mb" in go:
+                out[-1] |= {f"{e.split()[0]}_peak_mb": rounded(measured.get(e, {}).get("peak_mb")) for e in (f"goebm {backend}", "torchebm", "jax")}
     for row, measured in raw.get("ess", {}).get("rows", {}).items():
         rate = {who: m["ess"] / m["ms"] * 1e3 for who, m in measured.items()}
         if "GoEBM" in rate:
@@ -322,7 +352,7 @@ def ess_table(ess):
 def table(raw, entries):
     machine = raw["machine"]
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['os']}; measured {machine['date']}.",
+        f"{machine.get('gpu') or machine['cpu']}, {machine['cores']} cores, {machine['os']}; measured {machine['date']}.",
         "; ".join(f"{name}: " + ", ".join(f"{k} {v}" for k, v in about.items()) for name, about in raw["about"].items()) + ".",
         "",
         "Milliseconds, medians. Ratios: how many times faster GoEBM is; in brackets the target; bold falls short of it.",
@@ -331,7 +361,7 @@ def table(raw, entries):
         "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for e in entries:
-        if e["row"] in A100_ROWS or e["row"] in STEPS or e["row"] in w.ESS_ROWS:
+        if e["row"] in A100_ROWS or e["row"] in STEPS or e["row"] in w.ESS_ROWS or e["row"] in TRANSFORMER_ROWS:
             continue
         target = TARGETS.get((e["row"], e["backend"]), (None, None))
         sharded = raw["rows"][e["row"]].get("jax sharded", {}).get("ms")
@@ -351,6 +381,7 @@ def table(raw, entries):
     lines += steps_table(raw)
     if MIXED in raw["rows"]:
         lines += mixed_table(raw["rows"][MIXED])
+    lines += transformer_table(raw, entries)
     if "ess" in raw:
         lines += ess_table(raw["ess"])
     return "\n".join(lines)
@@ -393,6 +424,31 @@ def steps_table(raw):
     return lines
 
 
+def transformer_table(raw, entries):
+    """Times and memory of the rows with a transformer."""
+    entries = [e for e in entries if e["row"] in TRANSFORMER_ROWS]
+    if not entries:
+        return []
+    machine = raw["transformers"]
+    busy = f" while other programs were running, load average {machine['load']:.1f}" if machine["load"] > 0.5 else ""
+    lines = [
+        "",
+        f"Transformers (measured {machine['date']}{busy}); memory is the most that a process of the engine's own had in use for the row, in brackets",
+        "what it has before it.",
+        "",
+        "| row | GoEBM, ms | compile | TorchEBM | JAX | JAX, sharded | vs TorchEBM | vs JAX | GoEBM, MB | TorchEBM | JAX |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for e in entries:
+        measured = raw["rows"][e["row"]]
+        target = TARGETS.get((e["row"], e["backend"]), (None, None))
+        peaks = [f"{m['peak_mb']:.0f} ({m['idle_mb']:.0f})" if "peak_mb" in m else "" for m in (measured.get(n, {}) for n in (f"goebm {XLA}", "torchebm", "jax"))]
+        lines.append(
+            f"| {e['row']} | {number(e['goebm_ms'])} | {number(e['compile_ms'])} | {number(e['torchebm_ms'])} | {number(e['jax_ms'])} "
+            f"| {number(measured.get('jax sharded', {}).get('ms'))} | {ratio(e['vs_torchebm'], target[0])} | {ratio(e['vs_jax'], target[1])} | " + " | ".join(peaks) + " |")
+    return lines
+
+
 def mixed_table(measured):
     lines = [
         "",
@@ -410,11 +466,12 @@ def mixed_table(measured):
 def render(raw):
     entries = results(raw)
     text = "[\n" + ",\n".join("  " + json.dumps(e) for e in entries) + "\n]\n"
-    (HERE / "results.json").write_text(text)
+    (HERE / f"results{GPU}.json").write_text(text)
     readme = HERE / "README.md"
-    head, rest = readme.read_text().split("<!-- results -->")
-    _, tail = rest.split("<!-- /results -->")
-    readme.write_text(f"{head}<!-- results -->\n{table(raw, entries)}\n<!-- /results -->{tail}")
+    begin, end = f"<!-- results{GPU} -->", f"<!-- /results{GPU} -->"
+    head, rest = readme.read_text().split(begin)
+    _, tail = rest.split(end)
+    readme.write_text(f"{head}{begin}\n{table(raw, entries)}\n{end}{tail}")
 
 
 def machine():
@@ -423,16 +480,35 @@ def machine():
     return {"cpu": cpu, "cores": os.cpu_count(), "os": platform.system(), "date": datetime.date.today().isoformat()}
 
 
+def use_gpu():
+    """Everything on a GPU: the engines' CUDA counterparts, files of their own, and no targets. Ends the program where there is no GPU."""
+    global XLA, ENGINES, ESS_ENGINES, GPU
+    try:
+        found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        found = ""
+    if not found.startswith("GPU"):
+        sys.exit("benchmarks: there is no NVIDIA GPU here (nvidia-smi -L lists none), and --gpu needs one; `make bench` measures the CPU")
+    XLA, GPU = "xla:cuda", "-gpu"
+    ENGINES = [f"goebm {XLA}", "torchebm", "jax"]
+    ESS_ENGINES = {"GoEBM": (f"goebm {XLA}", []), TOGETHER: ("jax", []), ALONE: ("jax", ["alone"])}
+    return found.splitlines()[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two short rounds instead of seven")
+    parser.add_argument("--rounds", type=int, help="how many rounds, in the place of seven")
     parser.add_argument("--rows", default="*", help="only rows that match this pattern")
     parser.add_argument("--engines", default="*", help="only engines that match this pattern, such as 'goebm*'")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the table again")
+    parser.add_argument("--memory", action="store_true", help="measure the peaks of memory and no times")
+    parser.add_argument("--gpu", action="store_true", help="on an NVIDIA GPU")
     parser.add_argument("--no-write", action="store_true", help="print what was measured and write nothing")
     args = parser.parse_args()
 
-    path = HERE / "raw.json"
+    gpu = use_gpu() if args.gpu else None
+    path = HERE / f"raw{GPU}.json"
     raw = json.loads(path.read_text()) if path.exists() else {"rows": {}, "about": {}}
     if args.render:
         return render(raw)
@@ -441,7 +517,18 @@ def main():
     names = [e for e in ENGINES if fnmatch.fnmatch(e, args.engines)]
     if not rows or not names:
         parser.error(f"--rows {args.rows!r} and --engines {args.engines!r} leave nothing to run; rows: {', '.join(ROWS)}")
+    if args.memory:
+        with tempfile.TemporaryDirectory() as build_dir:
+            for row in rows:
+                for name, peak in measure_memory(row, names, build_dir).items():
+                    print(f"{row:36}{name}: {peak['peak_mb']:.0f} MB, idle {peak['idle_mb']:.0f}", flush=True)
+                    raw["rows"].setdefault(row, {}).setdefault(name, {}).update(peak)
+        if not args.no_write:
+            path.write_text(json.dumps(raw, indent=1) + "\n")
+            render(raw)
+        return 0
     rounds, seconds = (2, 0.2) if args.quick else (7, 1.0)
+    rounds = args.rounds or rounds
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"other programs are running (load average {load:.1f}); TorchEBM's threads suffer most from that, so these "
@@ -449,8 +536,11 @@ def main():
     good = True
     with tempfile.TemporaryDirectory() as build_dir:
         engines = start_engines(names, build_dir)
-        if set(rows) - set(w.ESS_ROWS):
-            raw["machine"] = machine() | {"load": load}
+        now = machine() | {"load": load} | ({"gpu": gpu} if gpu else {})
+        if set(rows) - set(w.ESS_ROWS) - set(TRANSFORMER_ROWS) or "machine" not in raw:
+            raw["machine"] = now
+        if set(rows) & set(TRANSFORMER_ROWS):
+            raw["transformers"] = now
         for e in engines:
             raw["about"][e.name] = {k: v for k, v in e.about.items() if k != "engine"}
         for row in rows:
@@ -466,7 +556,8 @@ def main():
                 shown = {name: number(m["ms"]) for name, m in measured.items()}
                 kept = raw
             print(f"{row:36}" + "  ".join(f"{name} {text}" for name, text in shown.items()), flush=True)
-            kept["rows"].setdefault(row, {}).update(measured)
+            for name, m in measured.items():  # beside a peak of memory
+                kept["rows"].setdefault(row, {}).setdefault(name, {}).update(m)
             if not args.no_write:  # after every row, so that stopping loses little
                 path.write_text(json.dumps(raw, indent=1) + "\n")
                 render(raw)

@@ -7,9 +7,11 @@ import work as w
 
 def first_sample():
     """What a new process needs to import the library and draw its first samples."""
+    import torch
     from torchebm.core import DoubleWellModel
     from torchebm.samplers import LangevinDynamics
 
+    torch.set_default_device(w.DEVICE)
     LangevinDynamics(DoubleWellModel(), step_size=0.01).sample(dim=2, n_samples=1000, n_steps=100)
 
 
@@ -22,8 +24,11 @@ def main():
                                       RK4Integrator)
     from torchebm.losses import (DenoisingScoreMatching, EquilibriumMatchingLoss, FlowMatchingLoss,
                                  PersistentContrastiveDivergence, ScoreMatching, SlicedScoreMatching)
+    from torchebm.models import ClassifierFreeGuidance, DiT
     from torchebm.samplers import (FlowSampler, GradientDescentSampler, HamiltonianMonteCarlo, LangevinDynamics,
                                    NesterovSampler)
+
+    torch.set_default_device(w.DEVICE)
 
     def mlp(work):
         layers = [(torch.tensor(weight), torch.tensor(bias)) for weight, bias in w.mlp_weights(work.energy, work.dim)]
@@ -130,7 +135,51 @@ def main():
 
         return (call, 1, lambda: w.mean_error(x[:, 0] ** 2), lambda: w.mixed_figures(x[:, 0].tolist(), [evaluations] * work.chains))
 
+    def transformer(work):
+        width, depth, heads = w.transformer_size(work)
+        net = DiT(input_size=work.dim, in_channels=1, patch_size=2, embed_dim=width, depth=depth, num_heads=heads, num_classes=w.CLASSES)
+        parameters = dict(net.named_parameters())
+        with torch.no_grad():
+            for name, weight, bias in w.transformer_weights(work):
+                to = parameters.pop(name + ".weight")
+                to.copy_(torch.from_numpy(weight if to.shape[0] == w.CLASSES + 1 else weight.T).reshape(to.shape))
+                if name + ".bias" in parameters:
+                    parameters.pop(name + ".bias").copy_(torch.from_numpy(bias))
+        assert not parameters, parameters.keys()
+        x, t, y = w.pictures(work)
+        return net, torch.tensor(x).reshape(-1, 1, work.dim, work.dim), torch.tensor(t), torch.tensor(y)
+
+    def prepare_gradients(work):
+        net, x, t, y = transformer(work)
+
+        def call():
+            net.zero_grad()
+            net(x, t, y).square().mean().backward()
+
+        return call, 1, lambda: w.same(sum((p.grad**2).sum() for p in net.parameters() if p.grad is not None) ** 0.5)
+
+    def prepare_guided(work):
+        net, x, _, y = transformer(work)
+        sampler = FlowSampler(ClassifierFreeGuidance(net, w.GUIDANCE, null_condition=w.CLASSES), integrator="heun")
+
+        def call():
+            sampler.sample(dim=(1, work.dim, work.dim), n_samples=work.chains, n_steps=work.steps, y=y)
+
+        return call, 1, lambda: w.same((sampler.sample(x=x, n_steps=work.steps, y=y) ** 2).mean())
+
+    def waiting(work):
+        """prepare, with calls that wait for a GPU to be done."""
+        call, *rest = prepare(work)
+
+        def call_and_wait():
+            call()
+            torch.cuda.synchronize()
+
+        return call_and_wait, *rest
+
     def prepare(work):
+        if w.transformer_size(work):
+            return (prepare_gradients if work.sampler == "gradients" else prepare_guided)(work)
         if work.sampler in w.LOSSES:
             return prepare_training(work)
         if work.energy == "mixed":
@@ -152,7 +201,7 @@ def main():
         return call, 1, lambda: w.mean_error(energy(x).detach())
 
     w.serve("torchebm", {"version": torchebm.__version__, "torch": torch.__version__,
-                         "threads": torch.get_num_threads()}, prepare)
+                         "threads": torch.get_num_threads()}, prepare if w.DEVICE == "cpu" else waiting)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ The runner writes "ROW REPETITIONS" to an engine's standard input and reads one 
 {"row", "first_ms", "times_ms", "check"} or {"row", "error"}. first_ms is the first call in the
 process, compile included (null on later requests); check is the mean energy of what was sampled
 and its standard error, which the runner compares across engines: the same work gives the same number.
-Where there is no energy it is the mean square. "figures", where a row has some, are what else is known of the last call.
+Where there is no energy it is the mean square, of "gradients" the
+length of the gradient, and of "guided" the mean square from starting points that all engines share. "figures", where a row has some, are what else is known of the last call.
 
 "ESS_ROW REPETITIONS SEED FILE" asks for a warm-up and then that many timed runs that keep all draws, those of the last in
 FILE, float32 [chains, draws, dim]. The answer: {"row", "warm_ms", "times_ms", "accept", "step_size"}. A fifth word, "alone", lets every
@@ -15,18 +16,21 @@ benchmarks/goebm does the same; change the two together.
 
 import json
 import math
+import os
 import sys
 import time
 from dataclasses import dataclass
 from random import Random
 
+DEVICE = os.environ.get("BENCH_DEVICE", "cpu")  # of TorchEBM and JAX: "cpu" or "cuda"
+
 
 @dataclass(frozen=True)
 class Work:
-    energy: str  # "doublewell" (h=2, b=1), "gaussian" (10-d), "mixed" (see MIXED), or a network of SIZES
-    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov", one of INTEGRATORS, one of LOSSES, or "dopri5", adaptive
+    energy: str  # "doublewell" (h=2, b=1), "gaussian" (10-d), "mixed" (see MIXED), or a network of SIZES or TRANSFORMERS
+    sampler: str  # "langevin", "hmc", "gradient_descent", "nesterov", one of INTEGRATORS, one of LOSSES, "dopri5", adaptive, "gradients" or "guided"
     chains: int  # of a loss: the batch
-    dim: int
+    dim: int  # of pictures: the side
     steps: int  # of "pcd" its k, of "ssm" its projections
     step_size: float  # of "dsm" its noise, of "dopri5" the first
 
@@ -47,6 +51,14 @@ ROWS = {
     "fm_train_step_256": Work("flow", "fm", 256, 2, 0, 0),
     "flow_sample_heun50_10000": Work("flow", "heun", 10000, 2, 50, 1 / 50),
     "adaptive_dopri5_mixed": Work("mixed", "dopri5", 1000, 1, 0, 1e-3),
+    # Loss and gradient of a batch of square pictures of one channel; and sampling with guidance.
+    "dit_s2_gradients_32x8x8": Work("dit_s2", "gradients", 32, 8, 0, 0),
+    "dit_s2_gradients_16x16x16": Work("dit_s2", "gradients", 16, 16, 0, 0),
+    "guided_heun50_64x8x8": Work("dit_128x6", "guided", 64, 8, 50, 1 / 50),
+    # GoEBM's options, behind a +: products of bfloat16, and blocks that the gradient builds again.
+    "dit_s2_bfloat16_32x8x8": Work("dit_s2+bfloat16", "gradients", 32, 8, 0, 0),
+    "dit_s2_gradients_64x16x16": Work("dit_s2", "gradients", 64, 16, 0, 0),
+    "dit_s2_recompute_64x16x16": Work("dit_s2+recompute", "gradients", 64, 16, 0, 0),
 }
 LOSSES = {"pcd", "sm", "ssm", "dsm", "eqm", "fm"}
 INTEGRATORS = ("euler_maruyama", "heun", "rk4", "leapfrog")
@@ -86,6 +98,11 @@ DIFFUSION = 0.1  # D of euler_maruyama and of heun on an energy: dx = −∇E dt
 # The networks, SiLU between layers; 0 stands for the dimension of x. "flow" is told the time as one more number behind x.
 SIZES = {"mlp": (2, 64, 64, 1), "field": (2, 64, 64, 2), "flow": (3, 64, 64, 2), "mlp128": (0, 128, 128, 1)}
 
+# DiTs with patches of 2 and labels: width, blocks, heads. "dit_s2" is the size S/2 of the paper.
+TRANSFORMERS = {"dit_s2": (384, 12, 6), "dit_128x6": (128, 6, 4)}
+CLASSES, GUIDANCE, FREQUENCIES = 10, 2, 256
+SAME = 0.0002  # how far the numbers of engines that do the same without noise may be apart, of their size
+
 # "mixed": x' = −λᵢ(x − cos t) for each chain, from x = 2 sin(i+1) at t = 0 on, with λ spread evenly in its logarithm.
 MIXED_RATES, MIXED_TIME, RTOL, ATOL = (1, 1000), 2, 1e-4, 1e-6
 
@@ -106,6 +123,57 @@ def mlp_weights(network, dim):
         k += n_in * n_out
         layers.append((w, [0.0] * n_out))
     return layers
+
+
+def hashed(n, begin=0):
+    """Numbers begin to begin+n of a sequence that looks like noise in (−1, 1), the same in every language: float32."""
+    import numpy as np  # late, since the runner and the tests do without
+
+    h = np.arange(begin, begin + n, dtype=np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    h ^= h >> np.uint32(16)
+    return (h >> np.uint32(8)).astype(np.float32) * np.float32(2**-23) - np.float32(1)
+
+
+def transformer_size(work):
+    """Width, blocks and heads, or None where the work has no transformer."""
+    return TRANSFORMERS.get(work.energy.partition("+")[0])
+
+
+def transformer_layers(work):
+    """The linear layers of a network of TRANSFORMERS: TorchEBM's name, inputs, outputs. The label table is one without biases."""
+    width, depth, _ = transformer_size(work)
+    layers = [("patch_embed.proj", 4, width), ("t_embedder.mlp.0", FREQUENCIES, width), ("t_embedder.mlp.2", width, width),
+              ("y_embedder.embedding", CLASSES + 1, width)]
+    for i in range(depth):
+        at = f"blocks.{i}."
+        layers += [(at + "modulation.1", width, 6 * width), (at + "attn.qkv", width, 3 * width), (at + "attn.out_proj", width, width),
+                   (at + "mlp.net.0", width, 4 * width), (at + "mlp.net.3", 4 * width, width)]
+    return [*layers, ("head.modulation.1", width, 2 * width), ("head.proj", width, 4)]
+
+
+def transformer_weights(work):
+    """Gives (name, w as array [in, out], b as array [out]) of each layer: weights of variance 1/in, small biases. The field is not 0."""
+    begin = 0
+    for name, n_in, n_out in transformer_layers(work):
+        weight = hashed(n_in * n_out, begin).reshape(n_in, n_out)
+        weight *= math.sqrt(3 / n_in)
+        bias = hashed(n_out, begin + n_in * n_out)
+        bias *= 0.02
+        begin += (n_in + 1) * n_out
+        yield name, weight, bias
+
+
+def pictures(work):
+    """A batch for a network of TRANSFORMERS: numbers [n·side²], times [n], labels [n]."""
+    n = work.chains
+    return hashed(n * work.dim**2, 1 << 31), [(i + 0.5) / n for i in range(n)], [i % CLASSES for i in range(n)]
+
+
+def same(x):
+    """A number for the runner to compare, of work without noise: as if SAME were six standard errors."""
+    return [float(x), SAME * abs(float(x)) / 6]
 
 
 def mixed(chains):

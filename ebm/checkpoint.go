@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/gob"
 	"hash/crc32"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -21,6 +22,8 @@ type Checkpoint struct {
 	Seed  uint64            // of the noise
 	State []*tensors.Tensor // the kernel's state; State[0] is the position
 	Cond  []*tensors.Tensor // the conditioning
+
+	FirstChain, TotalChains int // which of how many chains these are; 0 and 0 where they are all
 }
 
 // check says what keeps a checkpoint from being resumed or saved.
@@ -30,6 +33,9 @@ func (c *Checkpoint) check() error {
 	}
 	if c.Step < 0 || len(c.State) == 0 {
 		return errors.Errorf("a checkpoint must hold a state and a step ≥ 0, got %d state values and step %d", len(c.State), c.Step)
+	}
+	if c.FirstChain < 0 || c.FirstChain > math.MaxInt32 || c.TotalChains < 0 || c.TotalChains > math.MaxInt32 {
+		return errors.Errorf("a checkpoint's chains must be numbered from 0 to 2³¹, got the first %d of %d", c.FirstChain, c.TotalChains)
 	}
 	for i, t := range append(append([]*tensors.Tensor{}, c.State...), c.Cond...) {
 		if t == nil || !t.Ok() {
@@ -52,13 +58,19 @@ func (e *engine) accepts(c *Checkpoint) error {
 	return nil
 }
 
-const checkpointMagic = "GoEBM chains 2\n"
+// A part of a run has a head of its own, for programs that know of none: they would go on with the noise of other chains.
+const (
+	checkpointMagic = "GoEBM chains 2\n"
+	partMagic       = "GoEBM chains 3\n"
+)
 
 // savedChains is a checkpoint as its file holds it.
 type savedChains struct {
 	Step        int
 	Seed        uint64
 	State, Cond []savedTensor
+
+	FirstChain, TotalChains int
 }
 
 type savedTensor struct {
@@ -76,7 +88,10 @@ func (c *Checkpoint) save(path string) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	chains := savedChains{Step: c.Step, Seed: c.Seed}
+	chains, head := savedChains{Step: c.Step, Seed: c.Seed, FirstChain: c.FirstChain, TotalChains: c.TotalChains}, checkpointMagic
+	if c.TotalChains > 0 {
+		head = partMagic
+	}
 	for _, part := range []struct {
 		from []*tensors.Tensor
 		to   *[]savedTensor
@@ -93,7 +108,7 @@ func (c *Checkpoint) save(path string) error {
 	if err := gob.NewEncoder(&body).Encode(chains); err != nil {
 		return errors.WithStack(err)
 	}
-	file := binary.LittleEndian.AppendUint32([]byte(checkpointMagic), crc32.ChecksumIEEE(body.Bytes()))
+	file := binary.LittleEndian.AppendUint32([]byte(head), crc32.ChecksumIEEE(body.Bytes()))
 	return WriteFile(path, append(file, body.Bytes()...))
 }
 
@@ -104,7 +119,7 @@ func LoadCheckpoint(path string) (*Checkpoint, error) {
 		return nil, errors.Wrap(err, "ebm: loading chains")
 	}
 	n := len(checkpointMagic)
-	if len(data) < n+4 || string(data[:n]) != checkpointMagic {
+	if len(data) < n+4 || string(data[:n]) != checkpointMagic && string(data[:n]) != partMagic {
 		return nil, errors.Errorf("ebm: loading chains: %s is not a file of saved chains", path)
 	}
 	body := data[n+4:]
@@ -124,7 +139,7 @@ func (c *Checkpoint) decode(body []byte) error {
 	if err := gob.NewDecoder(bytes.NewReader(body)).Decode(&chains); err != nil {
 		return errors.WithStack(err)
 	}
-	c.Step, c.Seed = chains.Step, chains.Seed
+	c.Step, c.Seed, c.FirstChain, c.TotalChains = chains.Step, chains.Seed, chains.FirstChain, chains.TotalChains
 	for i, saved := range append(chains.State, chains.Cond...) {
 		t, err := saved.tensor()
 		if err != nil {

@@ -21,7 +21,8 @@
 //	many steps                Sampler, Options, Samples, Unroll        ebm
 //	a number that changes     Schedule; Ladder, of noise levels        ebm
 //	noise                     Rand, Threefry                           ebm
-//	training                  Loss, Chained, Train                     ebm, ebm/losses
+//	training                  Loss, Chained, Train, ShardRows          ebm, ebm/losses
+//	runs shared by processes  Coupled, MergeCheckpoints                ebm
 //	data, judgement, pictures                                          ebm/datasets, ebm/metrics, ebm/plots
 //	which backend                                                      ebm/backend
 //

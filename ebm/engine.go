@@ -21,6 +21,7 @@ type engine struct {
 	s    *Sampler
 	plan *plan
 	x    shapes.Shape
+	part *part                   // nil where the chains are all there are
 	mesh *distributed.DeviceMesh // nil on one device
 
 	start, initial, loop, recording, chunked, single, summed, stops *model.Exec
@@ -31,14 +32,20 @@ type engine struct {
 
 // engine finds or makes the engine for a request.
 func (s *Sampler) engine(r *request) (*engine, error) {
-	id := fmt.Sprint(r.x, r.cond, r.Devices)
+	id := fmt.Sprint(r.x, r.cond, r.Devices, r.FirstChain, r.TotalChains > 0)
 	if e, ok := s.engines[id]; ok {
 		return e, nil
 	}
 	if have := s.backend.NumDevices(); r.Devices > have {
 		return nil, errors.Errorf("ebm: Options.Devices must be at most the backend's %d, got %d", have, r.Devices)
 	}
-	e := &engine{s: s, x: r.x, plan: trace(s.backend, s.store, s.energy, s.kernel, r.x, r.cond)}
+	e := &engine{s: s, x: r.x, part: r.part()}
+	e.plan = trace(s.backend, s.store, s.energy, s.kernel, r.x, r.cond, e.part)
+	if e.part != nil {
+		if err := e.splits(); err != nil {
+			return nil, err
+		}
+	}
 	devices := r.Devices
 	if devices == 0 {
 		devices = e.goodDevices()
@@ -111,7 +118,7 @@ func (e *engine) exec(slot **model.Exec, fn func(in []*Node) []*Node) (*model.Ex
 func (e *engine) normalStart(key []uint32) (*tensors.Tensor, error) {
 	exec, err := e.exec(&e.start, func(in []*Node) []*Node {
 		step := Const(in[0].Graph(), int32(-1)) // startStep, as the graph sees it
-		return []*Node{NewRand(in[0], step).Normal(e.x)}
+		return []*Node{NewRand(in[0], step).of(e.part).Normal(e.x)}
 	})
 	if err != nil {
 		return nil, err
@@ -123,7 +130,7 @@ func (e *engine) normalStart(key []uint32) (*tensors.Tensor, error) {
 func (e *engine) init(key []uint32, x *tensors.Tensor, cond []*tensors.Tensor) ([]*tensors.Tensor, error) {
 	exec, err := e.exec(&e.initial, func(in []*Node) []*Node {
 		step := Const(in[0].Graph(), int32(-1))
-		env := Env{Energy: e.s.energy, Cond: in[2:], Step: step, Rand: NewRand(in[0], step)}
+		env := Env{Energy: e.s.energy, Cond: in[2:], Step: step, Rand: NewRand(in[0], step).of(e.part)}
 		env.Rand.Fold() // use 0 of this step drew the starts
 		state := e.s.kernel.Init(env, in[1])
 		for i := range state {

@@ -24,6 +24,7 @@ type hostDraw struct {
 	n     int // of Intn
 	shape shapes.Shape
 	path  []turn // from the key of the run to that of the draw
+	first uint32 // number of the first row
 }
 
 // A turn leads from one key to the next, threefry(key, (step, use)).
@@ -39,7 +40,7 @@ type clock struct {
 }
 
 func (d *hostDraw) equal(o *hostDraw) bool {
-	return d.kind == o.kind && d.n == o.n && d.shape.Equal(o.shape) && slices.Equal(d.path, o.path)
+	return d.kind == o.kind && d.n == o.n && d.first == o.first && d.shape.Equal(o.shape) && slices.Equal(d.path, o.path)
 }
 
 // key is the key of the draw in a step of the run.
@@ -120,7 +121,7 @@ func fillWords[T any](d *hostDraw, key [2]uint32, out []T, fn func([]T, []uint32
 	var a, b [lane]T
 	for from := 0; from < pairs; from += lane {
 		m := min(lane, pairs-from)
-		threefryLane(key, half, from, first[:m], second[:m])
+		threefryLane(key, d.first, half, from, first[:m], second[:m])
 		fn(a[:m], first[:m])
 		if width > 1 {
 			fn(b[:m], second[:m])
@@ -151,7 +152,7 @@ func fillPairs(d *hostDraw, key [2]uint32, out []float64, fn func(hi, lo uint32)
 	var first, second [lane]uint32
 	for from := 0; from < pairs; from += lane {
 		m := min(lane, pairs-from)
-		threefryLane(key, width, from, first[:m], second[:m])
+		threefryLane(key, d.first, width, from, first[:m], second[:m])
 		for i, hi := range first[:m] {
 			out[from+i] = fn(hi, second[i])
 		}
@@ -159,13 +160,13 @@ func fillPairs(d *hostDraw, key [2]uint32, out []float64, fn func(hi, lo uint32)
 }
 
 // threefryLane computes the words of len(first) counters (row, column), in the order of rows of the given width, from the from-th
-// on. It is threefryHost with its 13 rounds written out.
-func threefryLane(key [2]uint32, width, from int, first, second []uint32) {
+// on; the first row has a number. It is threefryHost with its 13 rounds written out.
+func threefryLane(key [2]uint32, start uint32, width, from int, first, second []uint32) {
 	k0, k1, k2 := key[0], key[1], key[0]^key[1]^threefryParity
 	row, column := from/width, from%width
 	second = second[:len(first)]
 	for i := range first {
-		x0, x1 := uint32(row)+k0, uint32(column)+k1
+		x0, x1 := start+uint32(row)+k0, uint32(column)+k1
 		if column++; column == width {
 			row, column = row+1, 0
 		}

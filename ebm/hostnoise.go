@@ -98,7 +98,7 @@ func (r *Rand) drawn(kind drawKind, n int, shape shapes.Shape) *Node {
 	if r.host == nil || kind != drawIntn && shape.DType != dtypes.Float32 && shape.DType != dtypes.Float64 {
 		return nil
 	}
-	d := hostDraw{kind, n, shape, r.host.turn(r.use)}
+	d := hostDraw{kind, n, shape, r.host.turn(r.use), r.firstRow(shape)}
 	r.use++
 	return r.host.take(d, r.step.Graph())
 }

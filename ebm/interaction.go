@@ -32,6 +32,9 @@ var (
 	_ Validator = Interaction{}
 )
 
+// Coupled says that the points push each other.
+func (e Interaction) Coupled() string { return "the points push each other" }
+
 // Energy builds E, [n].
 func (e Interaction) Energy(x *Node, cond ...*Node) *Node {
 	check(e.Validate())

@@ -27,16 +27,17 @@ type plan struct {
 	accepts bool       // whether the kernel reports an acceptance probability
 	stopper Stopper    // the kernel, if its chains may stop, else nil
 	draws   []hostDraw // of a step, where the host makes them
+	part    *part      // nil where the chains are all there are
 }
 
 // trace builds Init and one Step into a graph that is thrown away. A kernel that fails does so here, with its
 // own message, and not inside a loop's body.
-func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.Shape, cond []shapes.Shape) *plan {
+func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.Shape, cond []shapes.Shape, of *part) *plan {
 	g := NewGraph(b, "trace")
 	defer g.Finalize()
 	model.SetStore(g, store)
 	env := Env{Energy: e, Step: Parameter(g, "step", shapes.Make(dtypes.Int32))}
-	env.Rand = NewRand(Parameter(g, "key", shapes.Make(dtypes.Uint32, 2)), env.Step)
+	env.Rand = NewRand(Parameter(g, "key", shapes.Make(dtypes.Uint32, 2)), env.Step).of(of)
 	for _, shape := range cond {
 		env.Cond = append(env.Cond, Parameter(g, "", shape))
 	}
@@ -44,10 +45,10 @@ func trace(b compute.Backend, store *model.Store, e Energy, k Kernel, x shapes.S
 	env.ValueGrad(position) // also where Init and Step leave the energy alone: its shape is checked, its weights found
 	before := k.Init(env, position)
 	source := tracing(b, env.Step)
-	env.Rand = source.rand(Parameter(g, "stepkey", shapes.Make(dtypes.Uint32, 2)), env.Step)
+	env.Rand = source.rand(Parameter(g, "stepkey", shapes.Make(dtypes.Uint32, 2)), env.Step).of(of)
 	after, info := k.Step(env, before)
 
-	p := &plan{accepts: info.Accept != nil, draws: source.found()}
+	p := &plan{accepts: info.Accept != nil, draws: source.found(), part: of}
 	if len(before) != len(after) || len(before) == 0 {
 		exceptions.Panicf("Kernel %T: Init gives %d state values and Step %d; want the same number, at least 1", k, len(before), len(after))
 	}
@@ -99,7 +100,7 @@ func (c carry) pack() []*Node {
 
 // step advances the carry by one step of the kernel.
 func (p *plan) step(e Energy, k Kernel, c carry, step *Node) carry {
-	env := Env{Energy: e, Cond: c.cond, Step: step, Rand: c.noise.rand(c.key, step)}
+	env := Env{Energy: e, Cond: c.cond, Step: step, Rand: c.noise.rand(c.key, step).of(p.part)}
 	var info Info
 	c.state, info = k.Step(env, c.state)
 	if info.Accept != nil {

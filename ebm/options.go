@@ -29,6 +29,12 @@ type Options struct {
 	Thin   int    // keep every Thin-th step's position and summary. Default 1
 	Seed   uint64 // of all noise
 
+	// A run can be shared among processes, each with some of its chains: together their samples are those of one run of TotalChains chains, bit by
+	// bit on the pure Go backend, and on XLA where it computes a row alike whatever their number, as it does but for matrix products. Start and
+	// Cond hold this process's chains, Data all its rows. MergeCheckpoints joins what the processes leave. Where chains feel each other (Coupled) it is refused.
+	FirstChain  int // number, among all, of this process's first chain. Default 0
+	TotalChains int // number of chains of all processes. Default 0: these are all there are
+
 	Trajectory bool // keep the positions: Samples.Trajectory
 	Summaries  bool // keep mean, variance, energy, acceptance and the number of non-finite chains: Samples.Summary
 
@@ -79,10 +85,13 @@ func (o Options) check() (*request, error) {
 		if o.Start != nil || o.Data != nil || o.Chains != 0 || o.Dim != 0 || o.Event != nil || o.Seed != 0 || o.Cond != nil || o.BurnIn != 0 {
 			return nil, errors.New("ebm: Options.Resume brings its own chains: Start, Data, Chains, Dim, Event, Seed, Cond and BurnIn must be left out")
 		}
+		if o.FirstChain != 0 || o.TotalChains != 0 {
+			return nil, errors.New("ebm: Options.Resume brings its own chains: FirstChain and TotalChains must be left out")
+		}
 		if err := o.Resume.check(); err != nil {
 			return nil, errors.WithMessage(err, "ebm: Options.Resume")
 		}
-		o.Seed, o.Cond = o.Resume.Seed, o.Resume.Cond
+		o.Seed, o.Cond, o.FirstChain, o.TotalChains = o.Resume.Seed, o.Resume.Cond, o.Resume.FirstChain, o.Resume.TotalChains
 	}
 	if err := o.checkCounts(); err != nil {
 		return nil, err
@@ -98,6 +107,9 @@ func (o Options) check() (*request, error) {
 		return nil, errors.Errorf("ebm: Options.Thin must be at most Options.Steps = %d, got %d", r.Steps, r.Thin)
 	}
 	if err := r.checkStart(); err != nil {
+		return nil, err
+	}
+	if err := r.checkPart(); err != nil {
 		return nil, err
 	}
 	n := r.x.Dimensions[0]
@@ -117,10 +129,14 @@ func (o Options) checkCounts() error {
 	for _, c := range []struct {
 		name  string
 		value int
-	}{{"Chains", o.Chains}, {"Dim", o.Dim}, {"Steps", o.Steps}, {"BurnIn", o.BurnIn}, {"Thin", o.Thin}, {"Devices", o.Devices}} {
+	}{{"Chains", o.Chains}, {"Dim", o.Dim}, {"Steps", o.Steps}, {"BurnIn", o.BurnIn}, {"Thin", o.Thin}, {"Devices", o.Devices},
+		{"FirstChain", o.FirstChain}, {"TotalChains", o.TotalChains}} {
 		if c.value < 0 {
 			return errors.Errorf("ebm: Options.%s must not be negative, got %d", c.name, c.value)
 		}
+	}
+	if o.TotalChains > math.MaxInt32 || o.FirstChain > math.MaxInt32 { // chains are numbered by 32 bits
+		return errors.Errorf("ebm: Options.TotalChains must be at most 2³¹, got %d, and FirstChain %d", o.TotalChains, o.FirstChain)
 	}
 	total := int64(o.Steps) + int64(o.BurnIn)
 	if o.Resume != nil {

@@ -19,18 +19,21 @@ type Rand struct {
 	step *Node     // Int32 scalar
 	use  uint32    // draws made so far in this step
 	host *hostRand // nil: draws are made in the graph
+	part *part     // nil: a draw's rows are numbered from 0
 }
 
 // NewRand is the noise of the given step (Int32 scalar) under a key ([2] Uint32).
 func NewRand(key, step *Node) *Rand { return &Rand{key: keyWords(key), step: step} }
 
 // At is the noise of another step under the same key.
-func (r *Rand) At(step *Node) *Rand { return &Rand{key: r.key, step: step, host: r.host.at(step)} }
+func (r *Rand) At(step *Node) *Rand {
+	return &Rand{key: r.key, step: step, host: r.host.at(step), part: r.part}
+}
 
 // Fold is an independent source of noise: its key is drawn from this one's, as the next use of this step.
 func (r *Rand) Fold() *Rand {
 	host := r.host.fold(r.use)
-	return &Rand{key: r.next(), step: r.step, host: host}
+	return &Rand{key: r.next(), step: r.step, host: host, part: r.part}
 }
 
 // next is the key of this step's next draw.
@@ -53,7 +56,11 @@ func (r *Rand) words(shape shapes.Shape, wide bool) (first, second *Node) {
 		half = (d + 1) / 2
 	}
 	counters := shapes.Make(dtypes.Uint32, n, half)
-	pair := threefryGraph(rounds, r.next(), [2]*Node{Iota(g, counters, 0), Iota(g, counters, 1)})
+	rows := Iota(g, counters, 0)
+	if first := r.firstRow(shape); first > 0 {
+		rows = Add(rows, Const(g, first))
+	}
+	pair := threefryGraph(rounds, r.next(), [2]*Node{rows, Iota(g, counters, 1)})
 	if wide {
 		return pair[0], pair[1]
 	}

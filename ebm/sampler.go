@@ -139,7 +139,7 @@ func (s *Sampler) begin(r *request) (*run, error) {
 	x := r.Start
 	switch {
 	case r.Data != nil:
-		x, err = pickRows(r.Data, r.Chains, u.key)
+		x, err = pickRows(r.Data, r.FirstChain, r.Chains, u.key)
 	case x == nil:
 		x, err = engine.normalStart(u.key)
 	}
@@ -348,7 +348,7 @@ func (u *run) finish(kept []*tensors.Tensor, since int) (err error) {
 		}
 	}
 	out.X = state[0]
-	out.Checkpoint = &Checkpoint{Step: u.step, Seed: u.Seed, State: state, Cond: u.Cond}
+	out.Checkpoint = &Checkpoint{Step: u.step, Seed: u.Seed, State: state, Cond: u.Cond, FirstChain: u.FirstChain, TotalChains: u.TotalChains}
 	if u.engine.plan.accepts && u.step > since {
 		sum, err := meanOf(u.state[0])
 		if err != nil {
@@ -388,8 +388,8 @@ func interleave(kept []*tensors.Tensor) (*tensors.Tensor, error) {
 	return out, err
 }
 
-// pickRows draws n rows of data at random, with replacement, on the host.
-func pickRows(data *tensors.Tensor, n int, key []uint32) (*tensors.Tensor, error) {
+// pickRows draws rows of data at random, with replacement, on the host: for n chains, of which the first has a number.
+func pickRows(data *tensors.Tensor, first, n int, key []uint32) (*tensors.Tensor, error) {
 	dims := append([]int{n}, data.Shape().Dimensions[1:]...)
 	out := tensors.FromShape(shapes.Make(data.DType(), dims...))
 	rows := uint64(data.Shape().Dimensions[0])
@@ -398,7 +398,7 @@ func pickRows(data *tensors.Tensor, n int, key []uint32) (*tensors.Tensor, error
 	e := out.MutableBytes(func(to []byte) {
 		err = data.ConstBytes(func(from []byte) {
 			for i := range n {
-				w := Threefry([2]uint32(key), [2]uint32{uint32(i), startStep})
+				w := Threefry([2]uint32(key), [2]uint32{uint32(first + i), startStep})
 				r := int(uint64(w[0]) * rows >> 32)
 				copy(to[i*width:][:width], from[r*width:])
 			}

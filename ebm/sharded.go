@@ -33,20 +33,10 @@ func (e *engine) shardedSteps(slot **Exec, build func(in []*Node) []*Node, args 
 		*slot = exec.AutoSharding(e.mesh).WithInputShardingSpecs(specs...).
 			WithOutputShardingSpecs(results...).SetSideParamsHook(e.feedWeights)
 	}
-	split := make([]any, len(args))
-	for i, arg := range args {
-		t, ok := arg.(*tensors.Tensor)
-		if !ok {
-			if t, err = tensors.FromAnyValue(arg); err != nil {
-				return nil, err
-			}
-		}
-		shards, err := dtensor.ShardTensor(specs[i], t)
-		if err != nil {
-			return nil, err
-		}
-		defer shards.Finalize()
-		split[i] = shards
+	split, free, err := shardAll(specs, args)
+	defer free()
+	if err != nil {
+		return nil, err
 	}
 	defer e.releaseWeights()
 	shards, err := (*slot).Call(split...)
@@ -60,15 +50,44 @@ func (e *engine) shardedSteps(slot **Exec, build func(in []*Node) []*Node, args 
 		for d := range parts {
 			parts[d] = shards[d*len(out)+i]
 		}
-		merged, err := dtensor.NewTensor(results[i], parts)
-		if err != nil {
-			return nil, err
-		}
-		if out[i], err = merged.Merge(); err != nil {
+		if out[i], err = merge(results[i], parts); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// shardAll splits the arguments of a call among devices; free frees the parts.
+func shardAll(specs []*distributed.ShardingSpec, args []any) (parts []any, free func(), err error) {
+	var made []*dtensor.Tensor
+	free = func() {
+		for _, t := range made {
+			_ = t.Finalize()
+		}
+	}
+	for i, arg := range args {
+		t, ok := arg.(*tensors.Tensor)
+		if !ok {
+			if t, err = tensors.FromAnyValue(arg); err != nil {
+				return nil, free, err
+			}
+		}
+		shards, err := dtensor.ShardTensor(specs[i], t)
+		if err != nil {
+			return nil, free, err
+		}
+		made, parts = append(made, shards), append(parts, shards)
+	}
+	return parts, free, nil
+}
+
+// merge makes one tensor of the devices' parts, or of the first of their copies.
+func merge(spec *distributed.ShardingSpec, parts []*tensors.Tensor) (*tensors.Tensor, error) {
+	shards, err := dtensor.NewTensor(spec, parts)
+	if err != nil {
+		return nil, err
+	}
+	return shards.Merge()
 }
 
 // feedWeights gives every device a copy of the weights, as they are in the store.

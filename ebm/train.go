@@ -25,10 +25,16 @@ type TrainOptions struct {
 	EMA          float64             // decay of the weights' moving average, for WithEMA. Default 0: none
 	Seed         uint64              // of all noise and of the initial weights
 
+	// Devices is how many devices of an XLA backend train together: each has a part of every batch and of the replay buffer, and all
+	// of the weights, their averages and the optimizer's state. It must divide the rows of every batch, so a short last one
+	// must be left out, and the slots of the buffer. The results are those of one device but for rounding, and checkpoints do not know how
+	// many devices there were. Default 1.
+	Devices int
+
 	Progress func(TrainProgress)                      // called a few times a second; see TrainBar
 	OnEpoch  func(epoch int, row TrainProgress) error // after each epoch, counted from 1; an error ends training
 
-	Checkpoint string // directory of checkpoints; where it holds one, training goes on from there
+	Checkpoint string // directory of checkpoints, of one training at a time; where it holds one, training goes on from there
 	Every      int    // steps between checkpoints; default: one epoch. One is also written at the end and on cancelling
 	Keep       int    // checkpoints to keep. Default 1
 
@@ -113,6 +119,8 @@ func (o TrainOptions) check(b compute.Backend, store *model.Store, loss Loss, da
 		return errors.Errorf("ebm: TrainOptions: give either Epochs or Steps, a positive number, got Epochs %d and Steps %d", o.Epochs, o.Steps)
 	case o.Every < 0 || o.Keep < 0:
 		return errors.Errorf("ebm: TrainOptions: Every and Keep must not be negative, got %d and %d", o.Every, o.Keep)
+	case o.Devices < 0:
+		return errors.Errorf("ebm: TrainOptions.Devices must not be negative, got %d", o.Devices)
 	case !(o.EMA >= 0 && o.EMA < 1):
 		return errors.Errorf("ebm: TrainOptions.EMA must be in [0, 1), got %g", o.EMA)
 	}

@@ -443,7 +443,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("half written", func(t *testing.T) { // what a killed process leaves is passed over
+	t.Run("half written", func(t *testing.T) { // what a killed process leaves is passed over, and removed
 		dir := t.TempDir()
 		if err := os.Mkdir(filepath.Join(dir, ".writing-123"), 0o777); err != nil {
 			t.Fatal(err)
@@ -451,6 +451,9 @@ func TestDamagedCheckpoints(t *testing.T) {
 		store := model.NewStore()
 		if _, err := ebm.Train(ctx, b, store, moonsCD(store), moons(t), ebm.TrainOptions{Steps: 2, Checkpoint: dir}); err != nil {
 			t.Fatal(err)
+		}
+		if names, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(names) != 1 || filepath.Base(names[0]) != "step-000000002" {
+			t.Errorf("want the checkpoint alone, got %v %v", names, err)
 		}
 	})
 }

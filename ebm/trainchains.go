@@ -7,6 +7,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/pkg/errors"
 )
 
 // Chained is a loss whose chains are too long to be unrolled in its graph. Before each training step [Train] runs them on the energy as it
@@ -29,15 +30,19 @@ type Chained interface {
 type chains struct {
 	loss    Chained
 	steps   int
+	devices int         // on which they run; 0: as many as pay
 	starts  *model.Exec // of a batch: starts and conditioning
 	sampler *Sampler
 }
 
 // newChains is nil where the loss has no chains to run.
-func newChains(b compute.Backend, store *model.Store, loss Loss, key [2]uint32) (*chains, error) {
+func newChains(b compute.Backend, store *model.Store, loss Loss, key [2]uint32, devices int) (*chains, error) {
 	chained, ok := loss.(Chained)
 	if !ok {
 		return nil, nil
+	}
+	if devices == 1 {
+		devices = 0
 	}
 	var c *chains
 	err := catch(func() error {
@@ -59,7 +64,7 @@ func newChains(b compute.Backend, store *model.Store, loss Loss, key [2]uint32) 
 			return out
 		})
 		starts, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node { return build(in) })
-		c = &chains{chained, steps, starts, sampler}
+		c = &chains{chained, steps, devices, starts, sampler}
 		return err
 	})
 	return c, err
@@ -72,8 +77,11 @@ func (c *chains) ends(key [2]uint32, step int, batch []*tensors.Tensor) (*tensor
 		return nil, err
 	}
 	defer release(from)
+	if n := from[0].Shape().Dimensions[0]; c.devices > 0 && n%c.devices != 0 {
+		return nil, errors.Errorf("ebm: TrainOptions.Devices must divide the number of the loss's chains, got %d devices and %d chains", c.devices, n)
+	}
 	words := Threefry(key, [2]uint32{uint32(step), chainsUse})
-	out, err := c.sampler.Sample(context.Background(), Options{Start: from[0], Cond: from[1:], Steps: c.steps, Seed: uint64(words[0]) | uint64(words[1])<<32})
+	out, err := c.sampler.Sample(context.Background(), Options{Start: from[0], Cond: from[1:], Steps: c.steps, Seed: uint64(words[0]) | uint64(words[1])<<32, Devices: c.devices})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ func (t *training) resume() error {
 		if err != nil {
 			return err
 		}
+		if err := removeUnfinished(t.Checkpoint); err != nil {
+			return err
+		}
 		if len(newest) > 0 {
 			return t.load(newest[len(newest)-1])
 		}
@@ -100,7 +103,7 @@ func (t *training) loadVariables(dir string) error {
 // not at all, whatever ends the process.
 func (t *training) save() error {
 	name := filepath.Join(t.Checkpoint, fmt.Sprintf("step-%09d", t.step))
-	tmp, err := os.MkdirTemp(t.Checkpoint, ".writing-*")
+	tmp, err := os.MkdirTemp(t.Checkpoint, unfinished+"*")
 	if err != nil {
 		return errors.Wrap(err, "ebm: TrainOptions.Checkpoint")
 	}
@@ -129,6 +132,25 @@ func (t *training) save() error {
 	for _, old := range all[:max(0, len(all)-t.Keep)] {
 		if err := os.RemoveAll(old); err != nil {
 			return errors.Wrap(err, "ebm: removing an old checkpoint")
+		}
+	}
+	return nil
+}
+
+// unfinished begins the name of a checkpoint that is being written.
+const unfinished = ".writing-"
+
+// removeUnfinished removes what processes left behind that were killed while they wrote a checkpoint.
+func removeUnfinished(dir string) error {
+	left, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.Wrap(err, "ebm: TrainOptions.Checkpoint")
+	}
+	for _, e := range left {
+		if strings.HasPrefix(e.Name(), unfinished) {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return errors.Wrap(err, "ebm: removing an unfinished checkpoint")
+			}
 		}
 	}
 	return nil

@@ -32,8 +32,9 @@ type training struct {
 	bar     window // since the last progress call
 	barTime time.Time
 	doctor  *watch
-	chains  *chains // nil where the loss has none that are run before a step
-	saved   int     // the step of the last checkpoint
+	chains  *chains  // nil where the loss has none that are run before a step
+	devices *devices // nil on one device
+	saved   int      // the step of the last checkpoint
 	beganAt int
 	epoch   int // passes over the data begun in this call
 }
@@ -46,7 +47,11 @@ type waiting struct {
 
 // newTraining loads what was saved.
 func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Dataset, o TrainOptions) (*training, error) {
-	t := &training{TrainOptions: o, backend: b, store: store, loss: loss, data: data,
+	devices, err := newDevices(b, store, o.Devices)
+	if err != nil {
+		return nil, err
+	}
+	t := &training{TrainOptions: o, backend: b, store: store, loss: loss, data: data, devices: devices,
 		report: &TrainReport{}, began: time.Now(), barTime: time.Now()}
 	t.seeker, _ = data.(Seeker)
 	if t.LearningRate == 0 {
@@ -83,8 +88,7 @@ func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Da
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
-	var err error
-	if t.chains, err = newChains(b, store, loss, t.key()); err != nil {
+	if t.chains, err = newChains(b, store, loss, t.key(), t.Devices); err != nil {
 		return nil, err
 	}
 	// An earlier training's rate would count more than these options'.
@@ -93,6 +97,7 @@ func newTraining(b compute.Backend, store *model.Store, loss Loss, data train.Da
 
 func (t *training) finalize() {
 	t.drop()
+	t.devices.forget()
 	t.chains.finalize()
 	for _, g := range t.groups {
 		g.noise.close()
@@ -109,6 +114,9 @@ func (t *training) run(ctx context.Context) error {
 		}
 	}
 	err := t.epochs(ctx)
+	if e := t.devices.settle(); err == nil {
+		err = e
+	}
 	t.report.Steps = t.step
 	if t.Checkpoint != "" && t.saved != t.step && t.report.Diagnosis == nil && (err == nil || ctx.Err() != nil) {
 		if e := t.save(); err == nil {
@@ -168,6 +176,9 @@ func (t *training) take(ctx context.Context, batch train.Batch) error {
 		return errors.Errorf("ebm: Train: a batch of the data %q has no inputs", t.data.Name())
 	}
 	if t.chains != nil { // no batch waits: steps are taken one by one
+		if err := t.devices.settle(); err != nil {
+			return err
+		}
 		ends, err := t.chains.ends(t.key(), t.step, next.inputs)
 		if err != nil {
 			release(next.inputs)
@@ -214,6 +225,9 @@ func (t *training) rowOf() error {
 	t.report.History = append(t.report.History, row)
 	t.epoch++
 	if t.OnEpoch != nil {
+		if err := t.devices.settle(); err != nil {
+			return err
+		}
 		return t.OnEpoch(max(row.Epoch, t.epoch), row)
 	}
 	return nil
@@ -232,6 +246,11 @@ func (t *training) flush() error {
 	t.group.keepPace(len(rows), time.Since(began))
 	done, taken := t.step+len(rows), t.waiting
 	t.drop()
+	if t.pauses(done) {
+		if err := t.devices.settle(); err != nil {
+			return err
+		}
+	}
 	for i, v := range rows {
 		t.step++
 		t.row.add(v)
@@ -248,6 +267,9 @@ func (t *training) flush() error {
 		}
 	}
 	if t.Progress != nil && (time.Since(t.barTime) > 200*time.Millisecond || t.step == t.last) {
+		if err := t.devices.settle(); err != nil {
+			return err
+		}
 		t.Progress(t.figuresOf(&t.bar))
 		t.barTime = time.Now()
 	}

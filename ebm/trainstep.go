@@ -22,10 +22,16 @@ const (
 // group is how steps on batches of the same shapes are taken, some in one call.
 type group struct {
 	shapes []shapes.Shape // of a batch
-	exec   *model.Exec
+	exec   runner
 	size   int   // steps that a call may take; 0 where the graph is that of one step and not a loop
 	pace   int   // steps in the next call
 	noise  *feed // what the host draws for the one step
+}
+
+// runner runs a graph of training steps: a model.Exec, or a sharded on several devices.
+type runner interface {
+	Call(args ...any) ([]*tensors.Tensor, error)
+	Finalize()
 }
 
 // groupOf finds or makes the group of a batch.
@@ -39,30 +45,38 @@ func (t *training) groupOf(inputs []*tensors.Tensor) (*group, error) {
 	for _, x := range inputs {
 		in = append(in, x.Shape())
 	}
-	vars, draws, loops := t.trace(in)
-	g := &group{shapes: in, pace: 1, noise: t.feed(draws, nil)}
+	steps := t.trace(in)
+	g := &group{shapes: in, pace: 1, noise: t.feed(steps.draws, nil)}
 	build := func(in []*Node) []*Node {
 		var source *noise
-		if batch := len(in) - len(draws); len(draws) > 0 {
-			source, in = &noise{draws: draws, nodes: in[batch:]}, in[:batch]
+		if batch := len(in) - len(steps.draws); len(steps.draws) > 0 {
+			source, in = &noise{draws: steps.draws, nodes: in[batch:]}, in[:batch]
 		}
 		return []*Node{Identity(t.stepGraph(in, source))}
 	}
-	if loops {
+	if steps.loops {
 		bytes := 1
 		for _, shape := range in {
 			bytes += int(shape.ByteSize())
 		}
 		g.size = max(1, min(groupSteps, groupBytes/bytes))
-		build = func(in []*Node) []*Node { return []*Node{t.loopGraph(vars, in)} }
+		build = func(in []*Node) []*Node { return []*Node{t.loopGraph(steps.vars, in)} }
 	}
-	build = throwing(build)
 	var err error
-	if g.exec, err = model.NewExec(t.backend, t.store, func(_ *model.Scope, in []*Node) []*Node { return build(in) }); err != nil {
+	if g.exec, err = t.runner(steps, in, build); err != nil {
 		return nil, err
 	}
 	t.groups = append(t.groups, g)
 	return g, nil
+}
+
+// runner makes what runs the graph of a group.
+func (t *training) runner(steps *traced, batch []shapes.Shape, build func(in []*Node) []*Node) (runner, error) {
+	if t.devices != nil {
+		return t.devices.runner(steps, batch, build)
+	}
+	build = throwing(build)
+	return model.NewExec(t.backend, t.store, func(_ *model.Scope, in []*Node) []*Node { return build(in) })
 }
 
 // takes tells whether a batch has the group's shapes.
@@ -75,9 +89,17 @@ func (t *training) feed(draws []hostDraw, spare [][]*tensors.Tensor) *feed {
 	return &feed{backend: t.backend, key: t.key(), draws: draws, step: t.step, end: math.MaxInt, batch: 1, spare: spare}
 }
 
-// trace builds a step into a graph that is thrown away. It finds the variables that the step reads or writes, what it draws where the
-// host does that, and whether it can be the body of a loop.
-func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, draws []hostDraw, loops bool) {
+// traced is what is known of a training step before it is compiled.
+type traced struct {
+	vars    []*model.Variable        // that it reads or writes, in the store's order
+	changed []*model.Variable        // those that it writes
+	rows    map[*model.Variable]bool // those marked by ShardRows
+	draws   []hostDraw               // what the host draws for it
+	loops   bool                     // whether it can be the body of a loop
+}
+
+// trace builds a step into a graph that is thrown away.
+func (t *training) trace(in []shapes.Shape) *traced {
 	g := NewGraph(t.backend, "trace")
 	defer g.Finalize()
 	model.SetStore(g, t.store)
@@ -87,15 +109,20 @@ func (t *training) trace(in []shapes.Shape) (vars []*model.Variable, draws []hos
 	}
 	source := tracing(t.backend, nil)
 	t.stepGraph(batch, source)
+	steps := &traced{rows: shardedRows(g), draws: source.found()}
 	for v := range t.store.IterVariables() {
 		if v.InUseByGraph(g) {
-			vars = append(vars, v)
+			steps.vars = append(steps.vars, v)
+		}
+		if v.ChangedInGraph(g) {
+			steps.changed = append(steps.changed, v)
 		}
 	}
 	nests := slices.ContainsFunc(g.Nodes(), func(node *Node) bool { // closures do not nest in GoMLX
 		return slices.Contains([]NodeType{NodeTypeWhile, NodeTypeIf, NodeTypeSort, NodeTypeCall}, node.Type())
 	})
-	return vars, source.found(), t.backend.Name() == "xla" && !nests && t.chains == nil
+	steps.loops = t.backend.Name() == "xla" && !nests && t.chains == nil
+	return steps
 }
 
 // stepGraph builds one training step: the loss, the optimizer's update of the weights, and that of their averages. It returns

@@ -57,6 +57,12 @@ var rows = map[string]work{
 	"fm_train_step_256":                {"flow", "fm", 256, 2, 0, 0},
 	"flow_sample_heun50_10000":         {"flow", "heun", 10000, 2, 50, 1. / 50},
 	"adaptive_dopri5_mixed":            {"mixed", "dopri5", 1000, 1, 0, 1e-3},
+	"dit_s2_gradients_32x8x8":          {"dit_s2", "gradients", 32, 8, 0, 0},
+	"dit_s2_gradients_16x16x16":        {"dit_s2", "gradients", 16, 16, 0, 0},
+	"guided_heun50_64x8x8":             {"dit_128x6", "guided", 64, 8, 50, 1. / 50},
+	"dit_s2_bfloat16_32x8x8":           {"dit_s2+bfloat16", "gradients", 32, 8, 0, 0},
+	"dit_s2_gradients_64x16x16":        {"dit_s2", "gradients", 64, 16, 0, 0},
+	"dit_s2_recompute_64x16x16":        {"dit_s2+recompute", "gradients", 64, 16, 0, 0},
 }
 
 func init() {
@@ -240,11 +246,13 @@ func prepare(b compute.Backend, w work) (*prepared, error) {
 	if loss := newLoss(store, w); loss != nil {
 		return prepareTraining(b, store, loss, w)
 	}
-	switch w.energy {
-	case "flow":
+	switch {
+	case w.energy == "flow":
 		return prepareFlow(b, store, w)
-	case "mixed":
+	case w.energy == "mixed":
 		return prepareMixed(b, w)
+	case transformerSize(w) != nil:
+		return prepareTransformer(b, store, w)
 	}
 	energy := newEnergy(store, w)
 	sampler, err := ebm.NewSampler(b, store, energy, kernel(w, energy))

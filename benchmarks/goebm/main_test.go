@@ -28,9 +28,11 @@ for name, w in work.ROWS.items(): print(name, w.energy, w.sampler, w.chains, w.d
 for name, w in work.ESS_ROWS.items(): print(name, w.kernel, w.leapfrog, w.target, w.narrowest, str(w.mass).lower(), w.draws)
 print("ess", work.ESS_CHAINS, work.ESS_DIM, work.ESS_WARM_UP, work.ESS_STEP_SIZE)
 for name, sizes in work.SIZES.items(): print("network", name, *sizes)
+for name, sizes in work.TRANSFORMERS.items(): print("transformer", name, *sizes)
 rates, starts = work.mixed(5)
 print("mixed", *work.MIXED_RATES, work.MIXED_TIME, work.RTOL, work.ATOL, work.DIFFUSION,
     "%.6g %.6g %.6g" % (rates[1], starts[1], work.mixed_exact(rates[1], starts[1], 0.25)))
+print("pictures", work.CLASSES, work.GUIDANCE, work.FREQUENCIES, work.SAME)
 print("weights", "%.6f" % work.mlp_weights("mlp128", 8)[1][0][3][5])`
 	command := exec.Command(python, "-c", ask)
 	command.Dir = ".."
@@ -39,7 +41,7 @@ print("weights", "%.6f" % work.mlp_weights("mlp128", 8)[1][0][3][5])`
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if want := len(rows) + len(essRows) + 1 + len(sizes) + 2; len(lines) != want {
+	if want := len(rows) + len(essRows) + 1 + len(sizes) + len(transformerSizes) + 3; len(lines) != want {
 		t.Errorf("work.py has %d rows, this has %d", len(lines), want)
 	}
 	for _, line := range lines {
@@ -54,6 +56,11 @@ print("weights", "%.6f" % work.mlp_weights("mlp128", 8)[1][0][3][5])`
 		} else if name == "network" {
 			name, _, _ = strings.Cut(rest, " ")
 			got = name + " " + strings.Trim(fmt.Sprint(sizes[name]), "[]")
+		} else if name == "transformer" {
+			name, _, _ = strings.Cut(rest, " ")
+			got = name + " " + strings.Trim(fmt.Sprint(transformerSizes[name]), "[]")
+		} else if name == "pictures" {
+			got = fmt.Sprint(classes, " ", guidance, " ", frequencies, " ", same)
 		} else if name == "mixed" {
 			rates, starts := mixed(5)
 			got = fmt.Sprint(mixedSlowest, " ", mixedFastest, " ", mixedTime, " ", rtol, " ", atol, " ", diffusion) +

@@ -1,8 +1,9 @@
-// Command ebm sets GoEBM up and runs its notebooks.
+// Command ebm sets GoEBM up, runs its notebooks, and joins the files of runs that were shared among processes.
 //
 //	ebm doctor                  what works on this machine, what is missing, and the line to paste
 //	ebm install cpu|cuda        bring the XLA plugin to where go-xla looks for it
 //	ebm run NOTEBOOK...         execute GoNB notebooks without a browser, and check them
+//	ebm merge OUT IN...         join checkpoints of chains that several processes ran
 //
 // Each answers to --help. The exit status is 0 only when everything asked for was done.
 package main
@@ -35,11 +36,11 @@ func main() {
 func root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "ebm",
-		Short:             "Set GoEBM up, and run its notebooks",
+		Short:             "Set GoEBM up, run its notebooks, join the files of shared runs",
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	cmd.AddCommand(doctorCommand(), installCommand(), runCommand())
+	cmd.AddCommand(doctorCommand(), installCommand(), runCommand(), mergeCommand())
 	return cmd
 }

@@ -45,6 +45,8 @@ func (r replayBuffer) draw(owner string, g *Graph, shape shapes.Shape, rng *ebm.
 	slots = ExpandAxes(Mod(slots, Const(g, int32(r.slots))), -1) // [n, 1]
 
 	chains, ages := r.chains(store, shape), r.ages(store)
+	ebm.ShardRows(g, chains)
+	ebm.ShardRows(g, ages)
 	stored := Gather(chains.NodeValue(g), slots)
 	age := Gather(ages.NodeValue(g), slots)
 	fresh := Equal(age, ZerosLike(age))
@@ -56,6 +58,7 @@ func (r replayBuffer) draw(owner string, g *Graph, shape shapes.Shape, rng *ebm.
 	labels := make([]*model.Variable, len(cond))
 	for i, c := range cond {
 		labels[i] = r.labels(store, i, c.Shape())
+		ebm.ShardRows(g, labels[i])
 		d.cond = append(d.cond, Where(rows(fresh, c.Shape()), c, Gather(labels[i].NodeValue(g), slots)))
 	}
 	d.back = func(ends *Node) {

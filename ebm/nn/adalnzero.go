@@ -1,10 +1,11 @@
 package nn
 
 import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
-	"github.com/gomlx/gomlx/ml/layers/attention"
-	"github.com/gomlx/gomlx/ml/layers/norm"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -23,6 +24,7 @@ type AdaLNZeroBlock struct {
 	Scope    *model.Scope // where the weights live
 	Heads    int          // of attention, which divide the width. Default 1
 	MLPRatio float64      // units of the MLP over the width, default 4
+	Compute  dtypes.DType // of the products on tokens, default h's; see [ConditionalTransformer2D]
 }
 
 // AdaLNZeroMLPBlock is the MLP branch of [AdaLNZeroBlock] alone, for vectors h, [n, width]:
@@ -32,6 +34,7 @@ type AdaLNZeroMLPBlock struct {
 	Scope      *model.Scope    // where the weights live
 	MLPRatio   float64         // units of the MLP over the width, default 4
 	Activation activation.Type // default GELU (tanh)
+	Compute    dtypes.DType    // of the MLP's products, default h's; see [ConditionalTransformer2D]
 }
 
 // Apply builds the block on tokens h, [n, tokens, width], and c, [n, any].
@@ -40,9 +43,12 @@ func (b AdaLNZeroBlock) Apply(h, c *Node) *Node {
 	if b.Scope == nil || h.Rank() != 3 || h.Shape().Dimensions[2]%heads != 0 || b.Heads < 0 {
 		exceptions.Panicf("AdaLNZeroBlock: want a Scope, and h [n, tokens, width] with a width that Heads divide, got %v, %s and %d", b.Scope != nil, h.Shape(), b.Heads)
 	}
+	if err := precision(b.Compute).validate("AdaLNZeroBlock"); err != nil {
+		panic(err)
+	}
 	m := modulation(b.Scope, c, h, 6)
 	h = Add(h, Mul(m[2], b.attend(modulate(h, m[0], m[1]), heads)))
-	return Add(h, Mul(m[5], feedForward(b.Scope.At("mlp"), modulate(h, m[3], m[4]), b.MLPRatio, activation.TypeGeluApprox)))
+	return Add(h, Mul(m[5], precision(b.Compute).feedForward(b.Scope.At("mlp"), modulate(h, m[3], m[4]), b.MLPRatio, activation.TypeGeluApprox)))
 }
 
 // attend is self-attention of every token to all.
@@ -50,14 +56,17 @@ func (b AdaLNZeroBlock) attend(h *Node, heads int) *Node {
 	dims := h.Shape().Dimensions
 	n, tokens, width := dims[0], dims[1], dims[2]
 	w, bias := layer(b.Scope.At("qkv"), h, 3*width, xavier)
-	// The weights are taken apart and not what comes of them: a slice of x would have no gradient of its gradient, nor has the fused
-	// operation, and energies need one.
+	p := precision(b.Compute)
+	x := p.of(h)
+	// The weights are taken apart and not what comes of them: a slice of x would have no gradient of its gradient, and energies need one.
 	part := func(i int) *Node {
-		y := affine(h, Slice(w, AxisRange(), AxisRange(i*width, (i+1)*width)), Slice(bias, AxisRange(i*width, (i+1)*width)))
+		y := affine(x, p.of(Slice(w, AxisRange(), AxisRange(i*width, (i+1)*width))), p.of(Slice(bias, AxisRange(i*width, (i+1)*width))))
 		return Reshape(y, n, tokens, heads, width/heads)
 	}
-	mixed, _ := attention.Core(part(0), part(1), part(2), attention.LayoutBSHD, attention.CoreOptions{DisableFusion: true})
-	return linear(b.Scope.At("out"), Reshape(mixed, n, tokens, width), width, xavier)
+	scores := ConvertDType(Einsum("nqhd,nkhd->nhqk", part(0), part(1)), h.DType())
+	scores = softmax(MulScalar(scores, 1/math.Sqrt(float64(width/heads))))
+	mixed := ConvertDType(Einsum("nhqk,nkhd->nqhd", p.of(scores), part(2)), h.DType())
+	return p.linear(b.Scope.At("out"), Reshape(mixed, n, tokens, width), width, xavier)
 }
 
 // Apply builds the block on vectors h, [n, width], and c, [n, any].
@@ -69,8 +78,11 @@ func (b AdaLNZeroMLPBlock) Apply(h, c *Node) *Node {
 	if act == activation.TypeNone {
 		act = activation.TypeGeluApprox
 	}
+	if err := precision(b.Compute).validate("AdaLNZeroMLPBlock"); err != nil {
+		panic(err)
+	}
 	m := modulation(b.Scope, c, h, 3)
-	return Add(h, Mul(m[2], feedForward(b.Scope.At("mlp"), modulate(h, m[0], m[1]), b.MLPRatio, act)))
+	return Add(h, Mul(m[2], precision(b.Compute).feedForward(b.Scope.At("mlp"), modulate(h, m[0], m[1]), b.MLPRatio, act)))
 }
 
 // modulation is W·SiLU(c) + b in k parts of h's width, each [n, (1,) width]; all start at 0.
@@ -92,13 +104,19 @@ func modulation(scope *model.Scope, c, h *Node, k int) []*Node {
 
 // modulate is LN(h)(1 + scale) + shift.
 func modulate(h, shift, scale *Node) *Node {
-	scope := model.NewStore().RootScope() // LN has no weights, but asks for a place
-	h = norm.LayerNorm(scope, h, -1).Epsilon(1e-6).LearnedGain(false).LearnedOffset(false).Done()
+	h = Sub(h, ReduceAndKeep(h, ReduceMean, -1))
+	h = Div(h, Sqrt(AddScalar(ReduceAndKeep(Square(h), ReduceMean, -1), 1e-6)))
 	return Add(Mul(h, OnePlus(scale)), shift)
 }
 
+// softmax is that of the last axis. Like LN it is written out: GoMLX's fused ones lose their gradients where blocks are built again.
+func softmax(x *Node) *Node {
+	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
+	return Div(e, ReduceAndKeep(e, ReduceSum, -1))
+}
+
 // feedForward is an MLP of one hidden layer on the last axis.
-func feedForward(scope *model.Scope, h *Node, ratio float64, act activation.Type) *Node {
+func (p precision) feedForward(scope *model.Scope, h *Node, ratio float64, act activation.Type) *Node {
 	if ratio == 0 {
 		ratio = 4
 	}
@@ -107,5 +125,5 @@ func feedForward(scope *model.Scope, h *Node, ratio float64, act activation.Type
 	if hidden < 1 {
 		exceptions.Panicf("AdaLNZero: MLPRatio must leave a unit at least, got %g of %d", ratio, width)
 	}
-	return linear(scope.At("second"), activation.Apply(act, linear(scope.At("first"), h, hidden, xavier)), width, xavier)
+	return p.linear(scope.At("second"), activation.Apply(act, p.linear(scope.At("first"), h, hidden, xavier)), width, xavier)
 }

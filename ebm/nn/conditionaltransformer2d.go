@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -18,6 +19,13 @@ import (
 // Classes, of which the last is the null label, and vectors, [n, CondWidth].
 //
 // At the start it is exactly 0 everywhere. As an energy take [ebm.DotEnergy], [ebm.L2Energy] or [ebm.SumEnergy] of it.
+//
+// With Compute BFloat16 the products on tokens in the blocks, nearly all the work, take their numbers as bfloat16, and all else stays in x's type:
+// weights, residuals, LN, softmax, GELU, the conditioning and the head. It is meant for GPUs with fast products of that type; benchmarks/README.md
+// says what it costs on a CPU, and how far the field and its gradients are off.
+//
+// With Recompute a gradient keeps the tokens at each block's beginning alone and builds the rest of the block again when it needs it
+// (T. Chen et al., "Training deep nets with sublinear memory cost", 2016, arXiv:1604.06174): the numbers are the same.
 //
 // A HeadDepth adds blocks of a width of their own before the head (Zheng et al.).
 //
@@ -34,6 +42,9 @@ type ConditionalTransformer2D struct {
 	Classes   int          // of the labels, where the conditioning has some
 	Channels  int          // of the result, default x's
 	Positions Positions    // default SinCos
+
+	Compute   dtypes.DType // of the products in the blocks, default x's: mixed precision, see above
+	Recompute bool         // the blocks' insides in the gradient, in the place of keeping them: less memory for more time
 
 	HeadWidth int // of tokens in the head, default Width
 	HeadDepth int // blocks in the head, default 0
@@ -96,7 +107,7 @@ func (e ConditionalTransformer2D) Validate() error {
 	case e.Positions == SinCos && e.Width%4 != 0:
 		return errors.Errorf("ConditionalTransformer2D: 4 must divide the Width for SinCos positions, got %d", e.Width)
 	}
-	return nil
+	return precision(e.Compute).validate("ConditionalTransformer2D")
 }
 
 // sizes are the fields that a message shows.
@@ -119,15 +130,23 @@ func (e ConditionalTransformer2D) Field(x, t *Node, cond ...*Node) *Node {
 		h = Add(h, ExpandAxes(table.NodeValue(x.Graph()), 0))
 	}
 	for i := range e.Depth {
-		h = AdaLNZeroBlock{e.Scope.At("block_%d", i), e.Heads, e.MLPRatio}.Apply(h, c)
+		h = e.apply(AdaLNZeroBlock{e.Scope.At("block_%d", i), e.Heads, e.MLPRatio, e.Compute}, h, c)
 	}
 	if e.HeadWidth != e.Width {
-		h = linear(e.Scope.At("widening"), h, e.HeadWidth, xavier)
+		h = precision(e.Compute).linear(e.Scope.At("widening"), h, e.HeadWidth, xavier)
 	}
 	for i := range e.HeadDepth {
-		h = AdaLNZeroBlock{e.Scope.At("head_block_%d", i), e.HeadHeads, e.MLPRatio}.Apply(h, c)
+		h = e.apply(AdaLNZeroBlock{e.Scope.At("head_block_%d", i), e.HeadHeads, e.MLPRatio, e.Compute}, h, c)
 	}
 	channels := cmp.Or(e.Channels, x.Shape().Dimensions[3])
 	h = AdaLNZeroHead{e.Scope.At("head"), e.Patch * e.Patch * channels}.Apply(h, c)
 	return Unpatchify(h, e.Patch, rows, columns)
+}
+
+// apply builds a block, whose insides the gradient builds again where it is to Recompute.
+func (e ConditionalTransformer2D) apply(block AdaLNZeroBlock, h, c *Node) *Node {
+	if !e.Recompute {
+		return block.Apply(h, c)
+	}
+	return block.Apply(h.Checkpoint(), c).StopCheckpoint()
 }

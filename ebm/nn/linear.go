@@ -6,6 +6,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/ml/model/initializer"
+	"github.com/pkg/errors"
 )
 
 // start is how weights begin.
@@ -21,6 +22,31 @@ const (
 func linear(scope *model.Scope, x *Node, out int, begin start) *Node {
 	w, b := layer(scope, x, out, begin)
 	return affine(x, w, b)
+}
+
+// precision is the type that the products of a network are computed in: 0 for that of its numbers.
+type precision dtypes.DType
+
+// linear is a layer whose product is computed in this precision, with the result in x's again.
+func (p precision) linear(scope *model.Scope, x *Node, out int, begin start) *Node {
+	w, b := layer(scope, x, out, begin)
+	return ConvertDType(affine(p.of(x), p.of(w), p.of(b)), x.DType())
+}
+
+// of is x in this precision.
+func (p precision) of(x *Node) *Node {
+	if p == 0 {
+		return x
+	}
+	return ConvertDType(x, dtypes.DType(p))
+}
+
+// validate tells whether products can be computed in it.
+func (p precision) validate(kind string) error {
+	if d := dtypes.DType(p); p != 0 && (!d.IsFloat() || d.IsPacked()) {
+		return errors.Errorf("%s: Compute must be a type of floating-point numbers, such as BFloat16, got %s", kind, d)
+	}
+	return nil
 }
 
 // layer are the weights, [in, out], and biases, [out], of a layer on x's last axis.

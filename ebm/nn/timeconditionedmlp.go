@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
@@ -29,6 +30,7 @@ type TimeConditionedMLP struct {
 	Activation activation.Type // default GELU (tanh), with Concat SiLU
 	CondWidth  int             // of the vector c, default Width
 	Classes    int             // of the labels, where the conditioning has some
+	Compute    dtypes.DType    // of the products in the blocks or hidden layers, default x's: mixed precision, as in [ConditionalTransformer2D]
 }
 
 var (
@@ -46,7 +48,7 @@ func (e TimeConditionedMLP) Validate() error {
 	case e.Concat && e.MLPRatio != 0:
 		return errors.New("TimeConditionedMLP: MLPRatio is for blocks, and Concat has none")
 	}
-	return nil
+	return precision(e.Compute).validate("TimeConditionedMLP")
 }
 
 // Field builds f(x, t), like x.
@@ -66,13 +68,13 @@ func (e TimeConditionedMLP) Field(x, t *Node, cond ...*Node) *Node {
 		}
 		h = Concatenate([]*Node{h, c}, 1)
 		for i := range depth {
-			h = activation.Apply(act, linear(e.Scope.At("hidden_%d", i), h, width, xavier))
+			h = activation.Apply(act, precision(e.Compute).linear(e.Scope.At("hidden_%d", i), h, width, xavier))
 		}
 		h = linear(e.Scope.At("output"), h, d, xavier)
 	} else {
 		h = linear(e.Scope.At("stem"), h, width, xavier)
 		for i := range depth {
-			h = AdaLNZeroMLPBlock{e.Scope.At("block_%d", i), e.MLPRatio, e.Activation}.Apply(h, c)
+			h = AdaLNZeroMLPBlock{e.Scope.At("block_%d", i), e.MLPRatio, e.Activation, e.Compute}.Apply(h, c)
 		}
 		h = AdaLNZeroHead{e.Scope.At("head"), d}.Apply(h, c)
 	}

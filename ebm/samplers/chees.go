@@ -116,6 +116,9 @@ type paths struct {
 	by  ChEES
 }
 
+// Coupled says that all chains adapt one path together.
+func (k paths) Coupled() string { return "ChEES adapts one path length and step size to all chains" }
+
 const (
 	pathLeft = 8 + iota
 	pathLength

@@ -65,6 +65,11 @@ func (k DualAveraging) withDefaults() DualAveraging {
 // gamma is Hoffman and Gelman's γ.
 const gamma = 0.05
 
+// Coupled says that one step size is adapted to the acceptance of all chains.
+func (k DualAveraging) Coupled() string {
+	return "one step size is adapted to the acceptance of all chains"
+}
+
 // Init starts at x, [n, event...].
 func (k DualAveraging) Init(env ebm.Env, x *Node) ebm.State {
 	k = k.withDefaults()

@@ -65,7 +65,7 @@ func (k Minibatch) onBatch(env ebm.Env) ebm.Env {
 		exceptions.Panicf("Minibatch: Size must be at least 1, or 0 for the default of 32, got %d", k.Size)
 	}
 	// A Float64 has bits enough for any number of rows; u < 1, but u·N may round to N.
-	u := env.Rand.Uniform(shapes.Make(dtypes.Float64, cmp.Or(k.Size, 32)))
+	u := env.Rand.Shared(func(r *ebm.Rand) *Node { return r.Uniform(shapes.Make(dtypes.Float64, cmp.Or(k.Size, 32))) })
 	rows := MinScalar(Floor(MulScalar(u, float64(posterior.Rows))), float64(posterior.Rows-1))
 	env.Energy = posterior.Minibatch(ConvertDType(rows, dtypes.Int32))
 	return env
