@@ -30,8 +30,8 @@ func pictures(seed uint64, dims ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(flat, dims...)
 }
 
-// flat is the value of a variable.
-func flat(t *testing.T, store *model.Store, path string) []float64 {
+// valuesOf is the value of a variable.
+func valuesOf(t *testing.T, store *model.Store, path string) []float64 {
 	t.Helper()
 	v := store.GetVariable(path)
 	if v == nil {
@@ -56,7 +56,7 @@ func TestConvEnergyValue(t *testing.T) {
 				h := tensors.MustCopyFlatData[float64](x)[i*height*width*in:][:height*width*in]
 				for l, out := range widths {
 					path := "/energy/hidden_" + string(rune('0'+l))
-					w, bias := flat(t, store, path+"/weights"), flat(t, store, path+"/biases")
+					w, bias := valuesOf(t, store, path+"/weights"), valuesOf(t, store, path+"/biases")
 					rows, columns := (height+step-1)/step, (width+step-1)/step
 					top, left := max(0, (rows-1)*step+c.size-height)/2, max(0, (columns-1)*step+c.size-width)/2
 					var next []float64
@@ -66,9 +66,9 @@ func TestConvEnergyValue(t *testing.T) {
 								sum := bias[o]
 								if l == 0 {
 									for k, v := range levels[i] {
-										sum += v * flat(t, store, path+"/condition_0")[k*out+o]
+										sum += v * valuesOf(t, store, path+"/condition_0")[k*out+o]
 									}
-									sum += flat(t, store, path+"/labels")[int(labels[i])*out+o]
+									sum += valuesOf(t, store, path+"/labels")[int(labels[i])*out+o]
 								}
 								for p := range c.size {
 									for q := range c.size {
@@ -87,8 +87,8 @@ func TestConvEnergyValue(t *testing.T) {
 					}
 					h, height, width, in, step = next, rows, columns, out, 2
 				}
-				want := flat(t, store, "/energy/output/biases")[0]
-				for k, v := range flat(t, store, "/energy/output/weights") {
+				want := valuesOf(t, store, "/energy/output/biases")[0]
+				for k, v := range valuesOf(t, store, "/energy/output/weights") {
 					want += v * h[k]
 				}
 				if math.Abs(got[i]-want) > 1e-13 {
@@ -171,7 +171,7 @@ func TestConvEnergyGradients(t *testing.T) {
 			for i := range 1 + len(weights) {
 				numbers, name := tensors.MustCopyFlatData[float64](x), "x"
 				if i > 0 {
-					numbers, name = flat(t, store, weights[i-1].Path()), weights[i-1].Path()
+					numbers, name = valuesOf(t, store, weights[i-1].Path()), weights[i-1].Path()
 				}
 				for range 3 {
 					j, kept := rng.IntN(len(numbers)), 0.0
@@ -221,7 +221,7 @@ func TestConvEnergySpectralNorm(t *testing.T) {
 		}
 		for l, c := range []struct{ side, in, out, step int }{{side, 1, 4, 1}, {side, 4, 5, 2}} {
 			path := "/energy/hidden_" + string(rune('0'+l))
-			w, u := flat(t, store, path+"/weights"), flat(t, store, path+"/power")
+			w, u := valuesOf(t, store, path+"/weights"), valuesOf(t, store, path+"/power")
 			to := c.side / c.step
 			top := ((to-1)*c.step + 3 - c.side) / 2
 			full := mat.NewDense(to*to*c.out, c.side*c.side*c.in, nil) // what the layer does to a picture

@@ -27,9 +27,9 @@ func TestCUDA(t *testing.T) {
 		store := seeded(t, 3)
 		net := nn.ConditionalTransformer2D{Scope: store.Scope("/net"), Width: 32, Depth: 1, Heads: 2}
 		change(&net)
-		gradients(t, b, store, net, false, pictures(8, 4))
+		gradients(t, b, store, net, false, squares(8, 4))
 		spread(t, store, "/net")
-		return flat(gradients(t, b, store, net, false, pictures(8, 4)))
+		return flat(gradients(t, b, store, net, false, squares(8, 4)))
 	}
 	want := on(pureGo(t), func(*nn.ConditionalTransformer2D) {})
 	for name, c := range map[string]struct {

@@ -1,6 +1,7 @@
 // Package nn has the energies and fields that are neural networks.
 //
 //   - [MLP], and [MLPEnergy] for short: a multilayer perceptron, with or without conditioning and spectral normalisation.
+//   - [ConvEnergy]: a convolutional energy of pictures.
 //   - [MLPField]: the same layers from an event to an event, a velocity or the gradient of an energy.
 //   - [ConditionalTransformer2D]: a field of pictures, told time and labels; [Transformer] gives the usual sizes.
 //   - [TimeConditionedMLP]: a field of any events, told them in the same way.

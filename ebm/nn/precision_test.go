@@ -37,8 +37,8 @@ func spread(t *testing.T, store *model.Store, scope string) {
 	}
 }
 
-// pictures are n of side×side pixels, [n, side, side, 1].
-func pictures(n, side int) *tensors.Tensor {
+// squares are n pictures of side×side pixels, [n, side, side, 1].
+func squares(n, side int) *tensors.Tensor {
 	flat := make([]float32, n*side*side)
 	for i := range flat {
 		flat[i] = float32(1.5 * math.Sin(float64(i*i)))
@@ -94,7 +94,7 @@ func flat(parts [][]float64) (all []float64) {
 // The insides of blocks that gradients build again give the gradients that kept ones do, and the gradients of gradients.
 func TestRecompute(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		store, x := seeded(t, 3), pictures(3, 4)
+		store, x := seeded(t, 3), squares(3, 4)
 		kept := nn.ConditionalTransformer2D{Scope: store.Scope("/net"), Width: 8, Depth: 1, Heads: 2, HeadWidth: 12, HeadDepth: 1}
 		gradients(t, b, store, kept, false, x)
 		spread(t, store, "/net")
@@ -115,7 +115,7 @@ func TestRecompute(t *testing.T) {
 // Products of bfloat16 leave the field and its gradients within their rounding of those of float32, weights float32, and training as it is.
 func TestCompute(t *testing.T) {
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		store, x := seeded(t, 3), pictures(8, 4)
+		store, x := seeded(t, 3), squares(8, 4)
 		for name, nets := range map[string][2]ebm.Field{
 			"transformer": {nn.ConditionalTransformer2D{Scope: store.Scope("/net"), Width: 32, Depth: 1, Heads: 2},
 				nn.ConditionalTransformer2D{Scope: store.Scope("/net"), Width: 32, Depth: 1, Heads: 2, Compute: dtypes.BFloat16}},
