@@ -21,9 +21,10 @@
 // Regularisers:
 //
 //	Penalised               any of these with EnergyL2, GradientPenalty or a Penalty of one's own
-//	nn.MLP's SpectralNorm   bounds the slopes of the energy
+//	SpectralNorm            of nn.MLP and nn.ConvEnergy bounds the slopes of the energy
+//	Noise                   of ContrastiveDivergence blurs the data
 //	TrainOptions            has WeightDecay
 //
-// A loss of the slope ∇E trains convolutional energies too, where kernels have odd size and strides are 1: GoMLX has no second
-// gradient of strided convolutions nor of pooling, and says so.
+// A loss of the slope ∇E trains convolutional energies too: nn.ConvEnergy of any sizes, and networks of GoMLX's own convolutions where kernels have
+// odd size and strides are 1. GoMLX has no second gradient of strided convolutions nor of pooling, and says so.
 package losses
