@@ -1,13 +1,10 @@
 package ebm
 
 import (
-	"cmp"
 	"reflect"
-	"slices"
 
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/pkg/errors"
 )
@@ -129,95 +126,3 @@ func (r *request) checkPart() error {
 	}
 	return nil
 }
-
-// MergeCheckpoints joins files of the parts of a run (Options.FirstChain, TotalChains), in whatever order they are given, into the checkpoint that the run of all chains in one process would have
-// left. They must be of one run, stopped at the same step, with no chain missing and none twice; what is wrong is said of the file.
-func MergeCheckpoints(paths ...string) (*Checkpoint, error) {
-	if len(paths) == 0 {
-		return nil, errors.New("ebm: MergeCheckpoints: no files are given")
-	}
-	type file struct {
-		path string
-		*Checkpoint
-	}
-	var parts []file
-	for _, path := range paths {
-		c, err := LoadCheckpoint(path)
-		if err != nil {
-			return nil, err
-		}
-		if c.TotalChains == 0 {
-			return nil, errors.Errorf("ebm: MergeCheckpoints: %s is a whole run and no part of one: it was sampled without Options.TotalChains", path)
-		}
-		if x := c.State[0].Shape(); x.Rank() == 0 || c.FirstChain+x.Dimensions[0] > c.TotalChains {
-			return nil, errors.Errorf("ebm: MergeCheckpoints: %s says that its positions %s are chains from %d on, of %d", path, x, c.FirstChain, c.TotalChains)
-		}
-		parts = append(parts, file{path, c})
-	}
-	slices.SortStableFunc(parts, func(a, b file) int { return cmp.Compare(a.FirstChain, b.FirstChain) })
-	one := parts[0]
-	all := &Checkpoint{Step: one.Step, Seed: one.Seed}
-	next := 0
-	for i, p := range parts {
-		differs := func(what string, a, b any) error {
-			return errors.Errorf("ebm: MergeCheckpoints: %s has %s %v, but %s has %v", p.path, what, b, one.path, a)
-		}
-		switch {
-		case p.Seed != one.Seed:
-			return nil, differs("seed", one.Seed, p.Seed)
-		case p.TotalChains != one.TotalChains:
-			return nil, differs("a total number of chains of", one.TotalChains, p.TotalChains)
-		case p.Step != one.Step:
-			return nil, differs("step", one.Step, p.Step)
-		case p.FirstChain > next && i == 0:
-			return nil, errors.Errorf("ebm: MergeCheckpoints: chains 0 to %d are in no file; the first is %s", p.FirstChain-1, p.path)
-		case p.FirstChain > next:
-			return nil, errors.Errorf("ebm: MergeCheckpoints: chains %d to %d are in no file, between %s and %s", next, p.FirstChain-1, parts[i-1].path, p.path)
-		case p.FirstChain < next:
-			return nil, errors.Errorf("ebm: MergeCheckpoints: chains %d to %d are in both %s and %s", p.FirstChain, min(next, p.FirstChain+p.rows())-1, parts[i-1].path, p.path)
-		case len(p.State) != len(one.State) || len(p.Cond) != len(one.Cond):
-			return nil, errors.Errorf("ebm: MergeCheckpoints: %s holds %d state values and %d of conditioning, but %s holds %d and %d: they come from different kernels",
-				p.path, len(p.State), len(p.Cond), one.path, len(one.State), len(one.Cond))
-		}
-		for k, t := range p.values() {
-			if got, want := t.Shape(), one.values()[k].Shape(); got.DType != want.DType || got.Rank() == 0 || got.Dimensions[0] != p.rows() || !slices.Equal(got.Dimensions[1:], want.Dimensions[1:]) {
-				return nil, errors.Errorf("ebm: MergeCheckpoints: value %d of %s is %s, which does not go with the %s of %s: want a row for each of its chains", k, p.path, got, want, one.path)
-			}
-		}
-		next += p.rows()
-	}
-	if last := parts[len(parts)-1]; next != one.TotalChains {
-		return nil, errors.Errorf("ebm: MergeCheckpoints: chains %d to %d are in no file; the last is %s", next, one.TotalChains-1, last.path)
-	}
-	for k, t := range one.values() {
-		dims := slices.Clone(t.Shape().Dimensions)
-		dims[0] = next
-		joined := tensors.FromShape(shapes.Make(t.DType(), dims...))
-		var failed error
-		err := joined.MutableBytes(func(to []byte) {
-			for _, p := range parts {
-				if e := p.values()[k].ConstBytes(func(from []byte) { to = to[copy(to, from):] }); e != nil {
-					failed = e
-				}
-			}
-		})
-		if err == nil {
-			err = failed
-		}
-		if err != nil {
-			return nil, errors.WithMessage(err, "ebm: MergeCheckpoints")
-		}
-		if k < len(one.State) {
-			all.State = append(all.State, joined)
-		} else {
-			all.Cond = append(all.Cond, joined)
-		}
-	}
-	return all, nil
-}
-
-// values are the state and the conditioning.
-func (c *Checkpoint) values() []*tensors.Tensor { return slices.Concat(c.State, c.Cond) }
-
-// rows is the number of chains.
-func (c *Checkpoint) rows() int { return c.State[0].Shape().Dimensions[0] }
