@@ -79,10 +79,8 @@ func (l ContrastiveDivergence) Chains() (e ebm.Energy, k ebm.Kernel, steps int) 
 	if !l.Apart {
 		return l.Energy, l.Kernel, 0
 	}
-	if l.Kernel == nil {
-		l.Kernel = samplers.Langevin{}
-	}
-	return l.Energy, l.kernel(), cmp.Or(l.Steps, 10)
+	l = l.chainDefaults()
+	return l.Energy, l.kernel(), l.Steps
 }
 
 // Starts builds where the chains of a batch begin.
@@ -137,15 +135,21 @@ func (l ContrastiveDivergence) terms(x *Node, cond []*Node, from drawn, samples,
 	return terms
 }
 
+// chainDefaults fills in what the chains are run by, whatever the batch.
+func (l ContrastiveDivergence) chainDefaults() ContrastiveDivergence {
+	if l.Kernel == nil {
+		l.Kernel = samplers.Langevin{}
+	}
+	l.Steps = cmp.Or(l.Steps, 10)
+	return l
+}
+
 func (l ContrastiveDivergence) withDefaults(x *Node) ContrastiveDivergence {
 	n := x.Shape().Dimensions[0]
 	if l.Energy == nil {
 		exceptions.Panicf("ContrastiveDivergence: Energy is nil")
 	}
-	if l.Kernel == nil {
-		l.Kernel = samplers.Langevin{}
-	}
-	l.Steps = cmp.Or(l.Steps, 10)
+	l = l.chainDefaults()
 	l.Buffer = cmp.Or(l.Buffer, max(defaultBuffer, n))
 	l.Fresh = max(0, cmp.Or(l.Fresh, 0.02))
 	l.Width = cmp.Or(l.Width, 1)
@@ -206,10 +210,8 @@ func (l ContrastiveDivergence) Prepare(ctx context.Context, b compute.Backend, s
 	}
 	x := first.Inputs[0]
 	n := x.Shape().Dimensions[0]
+	l = l.chainDefaults()
 	l.Buffer, l.Width = cmp.Or(l.Buffer, max(defaultBuffer, n)), cmp.Or(l.Width, 1)
-	if l.Kernel == nil {
-		l.Kernel = samplers.Langevin{}
-	}
 	cond := make([]*tensors.Tensor, len(first.Inputs)-1)
 	for i := range cond {
 		var err error
