@@ -319,15 +319,7 @@ func TestBadConvEnergy(t *testing.T) {
 		} {
 			store := seeded(t, 1)
 			c.energy.Scope = store.Scope("/energy")
-			exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
-				return []*Node{c.energy.Energy(in[0], in[1:]...)}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := exec.Call(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%+v: got error %v, want %q", c.energy, err, c.want)
-			}
+			refused(t, b, store, c.want, func(in []*Node) *Node { return c.energy.Energy(in[0], in[1:]...) }, c.args...)
 		}
 		if err := (nn.ConvEnergy{}).Validate(); err == nil || err.Error() != "ConvEnergy: Scope is nil" {
 			t.Errorf("without a scope: got error %v", err)

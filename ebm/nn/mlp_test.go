@@ -47,6 +47,19 @@ func call(t *testing.T, b compute.Backend, store *model.Store, training bool, fn
 	return out
 }
 
+// refused checks that building a graph of args is an error with a text.
+func refused(t *testing.T, b compute.Backend, store *model.Store, want string, fn func(in []*Node) *Node, args ...any) {
+	t.Helper()
+	exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node { return []*Node{fn(in)} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Finalize()
+	if _, err := exec.Call(args...); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got the error %v, want one with %q", err, want)
+	}
+}
+
 // matrix is the value of a variable, rows by columns.
 func matrix(t *testing.T, store *model.Store, path string) [][]float64 {
 	t.Helper()
@@ -474,15 +487,7 @@ func TestBadMLP(t *testing.T) {
 		} {
 			store := seeded(t, 1)
 			c.energy.Scope = store.Scope("/energy")
-			exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
-				return []*Node{c.energy.Energy(in[0], in[1:]...)}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := exec.Call(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%+v: got error %v, want %q", c.energy, err, c.want)
-			}
+			refused(t, b, store, c.want, func(in []*Node) *Node { return c.energy.Energy(in[0], in[1:]...) }, c.args...)
 		}
 		if err := (nn.MLP{}).Validate(); err == nil || err.Error() != "MLP: Scope is nil" {
 			t.Errorf("without a scope: got error %v", err)

@@ -3,7 +3,6 @@ package nn_test
 import (
 	"fmt"
 	"math"
-	"strings"
 	"testing"
 
 	"github.com/goebm/goebm/ebm"
@@ -92,15 +91,7 @@ func TestMLPFieldErrors(t *testing.T) {
 		} {
 			store := seeded(t, 1)
 			f.Scope = store.Scope("/field")
-			exec, err := model.NewExec(b, store, func(_ *model.Scope, in []*Node) []*Node {
-				return []*Node{f.Field(in[0], in[1], in[1])}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := exec.Call(x, []int32{0, 1}); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got error %v, want %q", err, want)
-			}
+			refused(t, b, store, want, func(in []*Node) *Node { return f.Field(in[0], in[1], in[1]) }, x, []int32{0, 1})
 		}
 		if err := (nn.MLPField{}).Validate(); err == nil || err.Error() != "MLPField: Scope is nil" {
 			t.Errorf("without a scope: got error %v", err)
