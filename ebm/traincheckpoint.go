@@ -140,31 +140,29 @@ func (t *training) save() error {
 // unfinished begins the name of a checkpoint that is being written.
 const unfinished = ".writing-"
 
+// checkpoints lists the whole ones, oldest first.
+func checkpoints(dir string) ([]string, error) { return foldersIn(dir, "step-") }
+
 // removeUnfinished removes what processes left behind that were killed while they wrote a checkpoint.
 func removeUnfinished(dir string) error {
-	left, err := os.ReadDir(dir)
-	if err != nil {
-		return errors.Wrap(err, "ebm: TrainOptions.Checkpoint")
-	}
-	for _, e := range left {
-		if strings.HasPrefix(e.Name(), unfinished) {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return errors.Wrap(err, "ebm: removing an unfinished checkpoint")
-			}
+	left, err := foldersIn(dir, unfinished)
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return errors.Wrap(err, "ebm: removing an unfinished checkpoint")
 		}
 	}
-	return nil
+	return err
 }
 
-// checkpoints lists the whole ones, oldest first.
-func checkpoints(dir string) ([]string, error) {
+// foldersIn lists the folders whose names begin so, in the order of their names.
+func foldersIn(dir, begin string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, errors.Wrap(err, "ebm: TrainOptions.Checkpoint")
 	}
 	var out []string
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "step-") {
+		if e.IsDir() && strings.HasPrefix(e.Name(), begin) {
 			out = append(out, filepath.Join(dir, e.Name()))
 		}
 	}

@@ -96,7 +96,8 @@ type sharded struct {
 	*traced
 	exec   *Exec
 	inputs []*distributed.ShardingSpec
-	at     []int // the places of vars among the graph's parameters
+	at     []int  // the places of vars among the graph's parameters
+	writes []bool // which of vars are changed
 }
 
 // runner makes what runs a graph of training steps on batches of given shapes, stacked where they are taken in a loop.
@@ -105,6 +106,9 @@ func (d *devices) runner(steps *traced, batch []shapes.Shape, build func(in []*N
 		return nil, err
 	}
 	s := &sharded{devices: d, traced: steps}
+	for _, v := range steps.vars {
+		s.writes = append(s.writes, slices.Contains(steps.changed, v))
+	}
 	if steps.loops {
 		s.inputs = append([]*distributed.ShardingSpec{d.whole}, slices.Repeat([]*distributed.ShardingSpec{d.stacks}, len(batch))...)
 	} else {
@@ -181,10 +185,6 @@ func (s *sharded) Finalize() { s.exec.Finalize() }
 
 // feed gives the variables to the graph, each device its part or copy.
 func (s *sharded) feed(g *Graph, inputs []compute.Buffer, donate []bool) error {
-	changed := map[*model.Variable]bool{}
-	for _, v := range s.changed {
-		changed[v] = true
-	}
 	for i, v := range s.vars {
 		h, err := s.hold(v, s.spec(v))
 		if err != nil {
@@ -192,7 +192,7 @@ func (s *sharded) feed(g *Graph, inputs []compute.Buffer, donate []bool) error {
 		}
 		for d, part := range h.parts {
 			at, device := d*g.NumParameters()+s.at[i], compute.DeviceNum(d)
-			if donate[at] = changed[v]; changed[v] {
+			if donate[at] = s.writes[i]; s.writes[i] {
 				inputs[at], err = part.DonateBuffer(s.backend, device)
 				release([]*tensors.Tensor{part})
 			} else {
