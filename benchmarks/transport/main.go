@@ -4,7 +4,7 @@
 //	go run ./benchmarks/transport                        # all trainings that benchmarks/transport.json does not have yet
 //	go run ./benchmarks/transport -methods FM,I-CFM -seeds 42
 //	go run ./benchmarks/transport -quick                 # a few steps, to build/transport.json
-//	go run ./benchmarks/transport -print                 # the table alone
+//	go run ./benchmarks/transport -print                 # the table alone; with -what gaussian its figures
 //	go run ./benchmarks/transport -what gaussian         # the bridge, likewise, to benchmarks/gaussian_bridge.json
 //	go run ./benchmarks/transport -what gaussian -dims 20 -couplings exact -pools 128
 //
@@ -40,8 +40,8 @@ var (
 	fresh = flag.Bool("fresh", false, "forget what the file has")
 	seeds = flag.String("seeds", "", "separated by commas; default 42 to 46, of the bridge 1 to 5")
 	steps = flag.Int("steps", 0, "of a training; default 20000, of the bridge 10000")
+	print = flag.Bool("print", false, "only print what the file has")
 
-	print   = flag.Bool("print", false, "table: only print what the file has")
 	methods = flag.String("methods", "", "table: separated by commas; default all")
 	sets    = flag.String("sets", "", "table: separated by commas; default all")
 
@@ -64,6 +64,10 @@ func main() {
 		fill(ctx, table.Run{Methods: list(*methods), Sets: list(*sets), Seeds: numbers[uint64](*seeds), Steps: *steps, Points: points})
 	case "gaussian":
 		path := file("gaussian_bridge.json")
+		if *print {
+			must.M(gaussian.Print(path))
+			return
+		}
 		if *fresh {
 			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 				must.M(err)

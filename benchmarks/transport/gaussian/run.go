@@ -110,6 +110,15 @@ func Fill(ctx context.Context, b compute.Backend, path string, o Run) error {
 	return nil
 }
 
+// Print prints a line about each training that the file has.
+func Print(path string) error {
+	all, err := read(path)
+	for _, s := range all {
+		fmt.Println(s)
+	}
+	return err
+}
+
 func defaults(o *Run) {
 	if o.Dims == nil {
 		o.Dims = []int{5, 20}
