@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/goebm/goebm/ebm"
+	"github.com/goebm/goebm/ebm/nn"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/layers/activation"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -60,7 +60,7 @@ func network(w work) func(scope *model.Scope, x *Node) *Node {
 			b := scope.VariableWithValue(fmt.Sprintf("b%d", i), make([]float32, len(weights[0]))).NodeValue(g)
 			x = Add(MatMul(x, w), ExpandAxes(b, 0))
 			if i < len(layers)-1 {
-				x = activation.Swish(x)
+				x = nn.SiLU(x)
 			}
 		}
 		return x

@@ -85,7 +85,7 @@ func (e ConvEnergy) Energy(x *Node, cond ...*Node) *Node {
 			none := Zeros(x.Graph(), shapes.Make(x.DType(), n, width))
 			h = Add(h, ExpandAxes(s.condition(scope, none, cond), 1, 2))
 		}
-		h, step = activation.Apply(act, h), 2
+		h, step = activate(act, h), 2
 	}
 	return Reshape(s.dense(s.scope.At("output"), Reshape(h, n, -1), 1), n)
 }

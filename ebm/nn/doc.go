@@ -5,7 +5,7 @@
 //   - [MLPField]: the same layers from an event to an event, a velocity or the gradient of an energy.
 //   - [ConditionalTransformer2D]: a field of pictures, told time and labels; [Transformer] gives the usual sizes.
 //   - [TimeConditionedMLP]: a field of any events, told them in the same way.
-//   - Their parts: [Patchify], [SinCosPositions], [TimeEmbedding], [LabelEmbedding], [AdaLNZeroBlock], [AdaLNZeroMLPBlock], [AdaLNZeroHead].
+//   - Their parts: [Patchify], [SinCosPositions], [TimeEmbedding], [LabelEmbedding], [AdaLNZeroBlock], [AdaLNZeroMLPBlock], [AdaLNZeroHead], [SiLU].
 //   - [Guided]: a conditional field whose labels count more.
 //   - LoadTorch gives these networks the weights of TorchEBM's models, from files that [ReadSafetensors] reads.
 //

@@ -60,7 +60,7 @@ func (s stack) build(x *Node, cond []*Node, out int) (output, hidden *Node) {
 		if i == 0 {
 			h = s.condition(scope, h, cond)
 		}
-		h = activation.Apply(act, h)
+		h = activate(act, h)
 	}
 	return s.dense(s.scope.At("output"), h, out), h
 }

@@ -68,7 +68,7 @@ func (e TimeConditionedMLP) Field(x, t *Node, cond ...*Node) *Node {
 		}
 		h = Concatenate([]*Node{h, c}, 1)
 		for i := range depth {
-			h = activation.Apply(act, precision(e.Compute).linear(e.Scope.At("hidden_%d", i), h, width, xavier))
+			h = activate(act, precision(e.Compute).linear(e.Scope.At("hidden_%d", i), h, width, xavier))
 		}
 		h = linear(e.Scope.At("output"), h, d, xavier)
 	} else {
