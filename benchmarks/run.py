@@ -137,7 +137,8 @@ class Engine:
 
 def start_engines(names, build_dir):
     """Builds GoEBM's side, with GOEXPERIMENT=simd for the pure Go backend, and starts the engines."""
-    base = dict(os.environ) | ({"BENCH_DEVICE": "cuda"} if GPU else {"CUDA_VISIBLE_DEVICES": ""})
+    on_gpu = {"BENCH_DEVICE": "cuda", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}  # float32, as GoEBM and PyTorch multiply
+    base = dict(os.environ) | (on_gpu if GPU else {"CUDA_VISIBLE_DEVICES": ""})
     engines = []
     for name in names:
         env = dict(base)

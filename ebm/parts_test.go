@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ func TestPartsOfARun(t *testing.T) {
 		return
 	}
 	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
-		config := map[bool]string{true: "xla:cpu", false: "go"}[b.Name() == "xla"]
+		config := map[string]string{"go": "go", "xla": "xla:cpu", "cuda": "xla:cuda"}[path.Base(t.Name())]
 		dir := t.TempDir()
 		var processes []*exec.Cmd
 		for i := range sizes {

@@ -14,6 +14,12 @@
 // Built with the tag noxla, or without cgo, the package leaves XLA out, and steps 2 and 3 with it; such a program can be
 // linked statically.
 //
+// # Float32 on a GPU
+//
+// On CUDA a product of float32 matrices keeps float32's 24 bits, as PyTorch's does and GoMLX's alone does not: with TF32, which
+// keeps 11 of each factor, energies are off by some thousandths of their size, and Metropolis' rule compares energies. Where speed
+// matters more, "xla:cuda,tf32" asks for TF32.
+//
 // # Several devices
 //
 // XLA's CPU plugin runs small fused operations on one thread, so that a computation sharded over several devices of

@@ -22,17 +22,20 @@ func construct(config string, devices int) (compute.Backend, error) {
 	default:
 		return compute.NewWithConfig(config)
 	}
-	if base, options, more := strings.Cut(plugin, ","); base == "" || base == "cpu" || base == "cuda" {
+	plugin, options, _ := strings.Cut(plugin, ",")
+	if plugin == "" || plugin == "cpu" || plugin == "cuda" {
 		// A plugin given by its path saves go-xla from loading and unloading every plugin of the machine to list their names.
-		if p := Probe().best(base); p != nil {
+		if p := Probe().best(plugin); p != nil {
 			plugin = p.config()
-			if more {
-				plugin += "," + options
-			}
 		}
 	}
-	if devices == 0 || pjrt.IsCUDAName(plugin) {
-		return xla.New(plugin)
+	cuda := pjrt.IsCUDAName(plugin)
+	if cuda && !strings.Contains(options, "tf32") {
+		options = strings.TrimPrefix(options+",tf32=false", ",") // go-xla's default is TF32
 	}
-	return xla.NewWithOptions(plugin, pjrt.NamedValuesMap{"cpu_device_count": int64(devices)})
+	config = strings.TrimSuffix(plugin+","+options, ",")
+	if devices == 0 || cuda {
+		return xla.New(config)
+	}
+	return xla.NewWithOptions(config, pjrt.NamedValuesMap{"cpu_device_count": int64(devices)})
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/goebm/goebm/ebm/backend"
+	"github.com/goebm/goebm/ebm/ebmtest"
 	"github.com/goebm/goebm/ebm/nn"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -11,12 +12,7 @@ import (
 
 // A GPU gives the field and the gradients that the pure Go backend does, with every option.
 func TestCUDA(t *testing.T) {
-	found := backend.Probe()
-	plugin := false
-	for _, p := range found.Plugins {
-		plugin = plugin || p.Platform == "cuda"
-	}
-	if !found.GPU || !plugin || !found.XLABuilt {
+	if !ebmtest.HasCUDA() {
 		t.Skip("no NVIDIA GPU here, or no XLA plugin for one: `ebm install cuda`")
 	}
 	gpu, err := backend.Open("xla:cuda")
