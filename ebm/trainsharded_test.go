@@ -67,6 +67,10 @@ func TestTrainOnDevices(t *testing.T) {
 		return losses.ContrastiveDivergence{Energy: nn.MLPEnergy(store.Scope("/energy"), 16), Kernel: samplers.Langevin{StepSize: ebm.Fixed(.01)},
 			Steps: 2, Persistent: true, Buffer: 64, Fresh: .1}
 	}
+	tempered := func(store *model.Store) ebm.Loss {
+		return losses.ParallelTemperingCD{Energy: nn.MLPEnergy(store.Scope("/energy"), 16), Kernel: samplers.Langevin{StepSize: ebm.Fixed(.01)},
+			Steps: 2, Rungs: 3, SwapRate: .3, Buffer: 64}
+	}
 	onDevices(t, func(t *testing.T, b compute.Backend) {
 		train := func(loss losing, o ebm.TrainOptions) *model.Store {
 			t.Helper()
@@ -78,6 +82,7 @@ func TestTrainOnDevices(t *testing.T) {
 			return store
 		}
 		nearlySame(t, "flow matching, 4 devices", train(fm, ebm.TrainOptions{Steps: 100, Devices: 4}), train(fm, ebm.TrainOptions{Steps: 100}))
+		nearlySame(t, "tempered chains, 4 devices", train(tempered, ebm.TrainOptions{Steps: 20, Devices: 4}), train(tempered, ebm.TrainOptions{Steps: 20}))
 
 		one, dir := train(pcd, ebm.TrainOptions{Steps: 100}), t.TempDir()
 		train(pcd, ebm.TrainOptions{Steps: 35, Devices: 4, Checkpoint: dir})
