@@ -371,7 +371,7 @@ def table(raw, entries):
             f"| {number(e['jax_ms'])} | {number(sharded)} | {ratio(e['vs_torchebm'], target[0])} | {ratio(e['vs_jax'], target[1])} |")
     lines += grid_table(raw, [e for e in entries if e["row"] in A100_ROWS and w.ROWS[e["row"]].sampler not in w.INTEGRATORS], [
         "TorchEBM's own grid: double well, chains × dimension × steps, step 1e-3. The A100 column is what TorchEBM publishes for",
-        "that GPU (version 0.5.12); everything else was measured here. The target is to be below it, on this CPU, in every cell.",
+        f"that GPU (version 0.5.12); everything else was measured here. The target is to be below it, on this {'GPU' if GPU else 'CPU'}, in every cell.",
     ])
     integrators = [e for e in entries if e["row"] in A100_ROWS and w.ROWS[e["row"]].sampler in w.INTEGRATORS]
     if integrators:
@@ -481,26 +481,26 @@ def machine():
     return {"cpu": cpu, "cores": os.cpu_count(), "os": platform.system(), "date": datetime.date.today().isoformat()}
 
 
-def use_gpu():
-    """Everything on a GPU: the engines' CUDA counterparts, files of their own, and no targets. Ends the program where there is no GPU."""
+def use_gpu(measure):
+    """Everything on a GPU: the engines' CUDA counterparts, files of their own, and no targets. Gives its name; to measure, ends the program where there is none."""
     global XLA, ENGINES, ESS_ENGINES, GPU
     try:
         found = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
         found = ""
-    if not found.startswith("GPU"):
+    if measure and not found.startswith("GPU"):
         sys.exit("benchmarks: there is no NVIDIA GPU here (nvidia-smi -L lists none), and --gpu needs one; `make bench` measures the CPU")
     XLA, GPU = "xla:cuda", "-gpu"
     ENGINES = [f"goebm {XLA}", "torchebm", "jax"]
     ESS_ENGINES = {"GoEBM": (f"goebm {XLA}", []), TOGETHER: ("jax", []), ALONE: ("jax", ["alone"])}
-    return found.splitlines()[0]
+    return found.partition("\n")[0].removeprefix("GPU 0: ").partition(" (UUID")[0]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two short rounds instead of seven")
     parser.add_argument("--rounds", type=int, help="how many rounds, in the place of seven")
-    parser.add_argument("--rows", default="*", help="only rows that match this pattern")
+    parser.add_argument("--rows", default="*", help="only rows that match one of these patterns, with commas between them")
     parser.add_argument("--engines", default="*", help="only engines that match this pattern, such as 'goebm*'")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the table again")
     parser.add_argument("--memory", action="store_true", help="measure the peaks of memory and no times")
@@ -508,13 +508,13 @@ def main():
     parser.add_argument("--no-write", action="store_true", help="print what was measured and write nothing")
     args = parser.parse_args()
 
-    gpu = use_gpu() if args.gpu else None
+    gpu = use_gpu(not args.render) if args.gpu else None
     path = HERE / f"raw{GPU}.json"
     raw = json.loads(path.read_text()) if path.exists() else {"rows": {}, "about": {}}
     if args.render:
         return render(raw)
 
-    rows = [r for r in ROWS if fnmatch.fnmatch(r, args.rows)]
+    rows = [r for r in ROWS if any(fnmatch.fnmatch(r, pattern) for pattern in args.rows.split(","))]
     names = [e for e in ENGINES if fnmatch.fnmatch(e, args.engines)]
     if not rows or not names:
         parser.error(f"--rows {args.rows!r} and --engines {args.engines!r} leave nothing to run; rows: {', '.join(ROWS)}")

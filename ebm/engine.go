@@ -24,10 +24,10 @@ type engine struct {
 	part *part                   // nil where the chains are all there are
 	mesh *distributed.DeviceMesh // nil on one device
 
-	start, initial, loop, recording, chunked, single, summed, stops *model.Exec
-	sharded, shardedRecording                                       *Exec               // the loops on several devices
-	weights                                                         []*tensors.Tensor   // the devices' copies while such a loop runs
-	spare                                                           [][]*tensors.Tensor // for the noise that the host draws
+	start, initial, loop, lap, recording, chunked, single, summed, stops *model.Exec
+	sharded, shardedRecording                                            *Exec               // the loops on several devices
+	weights                                                              []*tensors.Tensor   // the devices' copies while such a loop runs
+	spare                                                                [][]*tensors.Tensor // for the noise that the host draws
 }
 
 // engine finds or makes the engine for a request.
@@ -89,7 +89,7 @@ func (e *engine) goodDevices() int {
 }
 
 func (e *engine) finalize() {
-	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.recording, e.chunked, e.single, e.summed, e.stops} {
+	for _, exec := range []*model.Exec{e.start, e.initial, e.loop, e.lap, e.recording, e.chunked, e.single, e.summed, e.stops} {
 		if exec != nil {
 			exec.Finalize()
 		}
@@ -201,11 +201,35 @@ func (e *engine) chunk() int {
 	return min(e.s.chunk, max(2, 64<<20/step))
 }
 
-// loopSteps takes the steps as one While, on one device or several.
+// loopSteps takes the steps as one While, on one device or several; where the sampler has laps, as many of those as fit go before.
 func (e *engine) loopSteps(key []uint32, state, cond []*tensors.Tensor, first, n int) ([]*tensors.Tensor, int, error) {
-	out, err := e.loopCall(&e.loop, &e.sharded, []any{int32(first), int32(first + n), key}, state, cond)
+	step, end := first, first+n
+	if lap := e.s.lap; lap > 0 && e.mesh == nil && e.plan.stopper == nil {
+		for ; end-step >= lap; step += lap {
+			exec, err := e.exec(&e.lap, func(in []*Node) []*Node { return e.plan.lapGraph(e.s.energy, e.s.kernel, lap, in) })
+			if err != nil {
+				return nil, 0, err
+			}
+			out, err := exec.Call(arguments([]any{int32(step), key}, state, cond)...)
+			if err != nil {
+				return nil, 0, err
+			}
+			if step > first { // these are ours; those we were given are the caller's
+				release(state)
+			}
+			release(out[:1])
+			state = out[1:]
+		}
+	}
+	if step > first && step == end {
+		return state, step, nil
+	}
+	out, err := e.loopCall(&e.loop, &e.sharded, []any{int32(step), int32(end), key}, state, cond)
 	if err != nil {
 		return nil, 0, err
+	}
+	if step > first {
+		release(state)
 	}
 	return out[1:], takeStep(out), nil
 }

@@ -17,3 +17,6 @@ var Words = (*Rand).words
 
 // BarOn is Bar, told whether w is a terminal.
 var BarOn = barOn
+
+// SetLap makes a sampler take loops of n steps, as it does on CUDA, before one for the rest.
+func SetLap(s *Sampler, n int) { s.lap = n }

@@ -145,6 +145,18 @@ func (p *plan) loopGraph(e Energy, k Kernel, buffer *Node, inputs []*Node) []*No
 	return append(out, results[head+1:head+2+len(p.state)]...)
 }
 
+// lapGraph builds n steps as one While, alone in its graph, of whose length XLA knows: a GPU's plugin then need not ask after every step,
+// by a copy to the host, whether to go on.
+// inputs: first, then the carry. Outputs: the step after the last one taken, accept and the state.
+func (p *plan) lapGraph(e Energy, k Kernel, n int, inputs []*Node) []*Node {
+	first, g := inputs[0], inputs[0].Graph()
+	results := loop(p.weights, append([]*Node{Const(g, int32(0)), Const(g, int32(n))}, inputs...), func(ps []*Node) []*Node {
+		next := p.step(e, k, p.unpack(ps[3:]), Add(ps[2], ps[0]))
+		return append([]*Node{AddScalar(ps[0], 1), ps[1], ps[2]}, next.pack()...)
+	})
+	return append([]*Node{Add(first, results[0])}, results[4:5+len(p.state)]...)
+}
+
 // loop builds a While, alone in its graph, that takes values to the next as long as the first is below the second. On XLA a body
 // captures nothing, so variables go through the loop behind the values. While the body is built they are bound to the loop's state,
 // and what it makes of them is what they are after the loop.

@@ -3,6 +3,7 @@ package ebm
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/goebm/goebm/ebm/internal/host"
@@ -27,6 +28,7 @@ type Sampler struct {
 	kernel  Kernel
 
 	chunk   int // steps unrolled in one graph; 0: one While
+	lap     int // steps of a While whose length is known when it is compiled; 0: there is none
 	engines map[string]*engine
 }
 
@@ -44,8 +46,11 @@ func NewSampler(b compute.Backend, store *model.Store, e Energy, k Kernel) (*Sam
 		store = model.NewStore()
 	}
 	s := &Sampler{backend: b, store: store, energy: e, kernel: k, engines: map[string]*engine{}}
-	if b.Name() != "xla" {
+	switch {
+	case b.Name() != "xla":
 		s.chunk = 8 // a gradient inside a While fails on the Go backend
+	case strings.Contains(b.Description(), "cuda"):
+		s.lap = 128 // a step of a small network took half as long as where the host is asked after each
 	}
 	return s, nil
 }

@@ -142,6 +142,37 @@ func tolerance(b compute.Backend) float64 {
 	return 0
 }
 
+// Loops whose length the compiler knows, of which a run takes as many as fit, give what one loop gives, also where a run resumes
+// within one. They leave the memory of the caller's start alone.
+func TestLaps(t *testing.T) {
+	ebmtest.Backends(t, func(t *testing.T, b compute.Backend) {
+		if b.Name() != "xla" {
+			t.Skip("only XLA has them")
+		}
+		store, cond := model.NewStore(), []*tensors.Tensor{grid(dtypes.Float32, 64)}
+		energy, start := weighted(store, dtypes.Float32), grid(dtypes.Float32, 64, 2)
+		run := func(lap int, o ebm.Options) *ebm.Samples {
+			s := newSampler(t, b, store, energy, walk{0.5})
+			ebm.SetLap(s, lap)
+			if o.Devices = 1; o.Resume == nil {
+				o.Cond = cond
+			}
+			return sample(t, s, o)
+		}
+		whole := run(0, ebm.Options{Start: start, Steps: 11, Seed: 9})
+		for _, lap := range []int{3, 11, 12} {
+			once := run(lap, ebm.Options{Start: start, Steps: 11, Seed: 9})
+			alike(t, fmt.Sprintf("laps of %d", lap), numbers(t, once.X), numbers(t, whole.X), 0)
+			part := run(lap, ebm.Options{Start: start, Steps: 4, Seed: 9})
+			part = run(lap, ebm.Options{Resume: part.Checkpoint, Steps: 7})
+			alike(t, fmt.Sprintf("laps of %d, resumed", lap), numbers(t, part.X), numbers(t, whole.X), 0)
+			if once.Accept != whole.Accept {
+				t.Errorf("laps of %d: acceptance %g, want %g", lap, once.Accept, whole.Accept)
+			}
+		}
+	})
+}
+
 // One loop, pieces of any length and steps unrolled in a graph of the user's give the same states, with weights,
 // conditioning, images and both precisions.
 func TestThreeWaysToRunAreOne(t *testing.T) {

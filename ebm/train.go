@@ -62,7 +62,7 @@ func (p TrainProgress) Gap() float64 { return p.Data - p.Negatives }
 // TrainReport is what Train did.
 type TrainReport struct {
 	History   []TrainProgress // a row an epoch
-	Steps     int             // training steps done in all, those before a resume included
+	Steps     int             // training steps done in all, those before a resume included; where the doctor stopped it, some beyond Diagnosis.Step perhaps
 	Diagnosis *Diagnosis      // what the doctor found; nil where training was well
 }
 

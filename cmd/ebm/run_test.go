@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,26 @@ const picture = `import (
 must.M(gonbui.DisplayImage(image.NewGray(image.Rect(0, 0, 8, 8))))
 gonbui.Sync()
 fmt.Println("a picture")`
+
+// An output that the notebook had and that does not come back is an error.
+func TestRunMissesAnOutput(t *testing.T) {
+	needKernel(t)
+	path := notebook(t, sum, "%%\nfmt.Print()")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := bytes.LastIndex(text, []byte(`"outputs":[]`))
+	text = slices.Concat(text[:last], []byte(`"outputs":[{"output_type":"stream","name":"stdout","text":"a table"}]`), text[last+len(`"outputs":[]`):])
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	err = runAll(t.Context(), &log, []string{path}, runOptions{out: t.TempDir(), timeout: time.Minute})
+	if want := "cell 3: the cell has an output in the notebook's file, and none now"; err == nil || !strings.Contains(log.String(), want) {
+		t.Errorf("got the error %v, want %q in the log\n%s", err, want, log.String())
+	}
+}
 
 // A good notebook gives the same bytes twice, a page that needs no network, and its pictures.
 func TestRun(t *testing.T) {

@@ -22,7 +22,7 @@ def execute(nb, o):
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
-            count, start, wrong = count + 1, time.monotonic(), None
+            count, start, wrong, had = count + 1, time.monotonic(), None, bool(cell.outputs)
             try:
                 client.execute_cell(cell, index)
             except CellTimeoutError:
@@ -38,6 +38,8 @@ def execute(nb, o):
                 wrong = "standard error is not empty:\n" + stderr
             if not wrong and any(out.output_type == "error" for out in cell.outputs):
                 wrong = "an error output"
+            if not wrong and had and not cell.outputs:  # of a program that ended before GoNB had read it
+                wrong = "the cell has an output in the notebook's file, and none now"
             print(f"  cell {count:2d} {time.monotonic() - start:7.2f} s  {label(cell.source)}", flush=True)
             if wrong:
                 if client.km is not None:

@@ -81,6 +81,15 @@ func ExampleAnimate() {
 	// Output: PNG true <nil>
 }
 
+// A table goes into the notebook, in a plain program to stdout.
+func ExampleMarkdown() {
+	plots.Markdown(fmt.Sprintf("| seed | distance |\n|--:|--:|\n| %d | %.2f |\n", 1, .0625))
+	// Output:
+	// | seed | distance |
+	// |--:|--:|
+	// | 1 | 0.06 |
+}
+
 // Numbers kept on a grid, as from a file, are drawn by interpolation.
 func ExampleGrid() {
 	grid := plots.Grid{Box: plots.Box(0, 1), NX: 2, NY: 2, Z: []float64{0, 1, 1, 2}}

@@ -82,6 +82,19 @@ func show(name string, data []byte, dpi float64) error {
 	return errors.WithMessage(gonbui.Error(), "Show: GoNB")
 }
 
+// Markdown displays text, with tables and formulas, in a GoNB notebook, and waits until it is there: gonbui.DisplayMarkdown
+// leaves that to chance where a cell's program ends at once. Elsewhere the text goes to stdout.
+func Markdown(text string) {
+	gonbui.DisplayMarkdown(text)
+	gonbui.Sync()
+	if err := gonbui.Error(); err != nil {
+		fmt.Fprintln(os.Stderr, "plots: Markdown: GoNB:", err)
+	}
+	if !gonbui.IsNotebook || gonbui.Error() != nil {
+		fmt.Println(strings.TrimSuffix(text, "\n"))
+	}
+}
+
 // fileName makes a file name of letters, digits and dashes.
 func fileName(name string, data []byte) string {
 	var b strings.Builder
