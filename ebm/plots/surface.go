@@ -267,10 +267,10 @@ func (s *surface) drawBox(pg *page, a *axes, c *scale, v view, back vec) {
 	}
 	b := s.grid.Box
 	edgeTicks := max(2, min(int(v.zoom*2/pg.px(50)), 4))
-	ticks := niceTicks(b.X0, b.X1, edgeTicks)
-	axis(ticks, formatTicks(ticks, false), xl, b.X0, b.X1, 0, vec{0, front[1], -tall}, vec{0, front[1], 0})
-	ticks = niceTicks(b.Y0, b.Y1, edgeTicks)
-	axis(ticks, formatTicks(ticks, false), yl, b.Y0, b.Y1, 1, vec{front[0], 0, -tall}, vec{front[0], 0, 0})
+	ticks, _, labels := ticksOf(b.X0, b.X1, false, edgeTicks)
+	axis(ticks, labels, xl, b.X0, b.X1, 0, vec{0, front[1], -tall}, vec{0, front[1], 0})
+	ticks, _, labels = ticksOf(b.Y0, b.Y1, false, edgeTicks)
+	axis(ticks, labels, yl, b.Y0, b.Y1, 1, vec{front[0], 0, -tall}, vec{front[0], 0, 0})
 	// The vertical axis stands on the left outline of the box.
 	edge := vec{back[0], front[1], 0}
 	out := vec{-v.right[0], -v.right[1], 0}
