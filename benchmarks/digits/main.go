@@ -4,7 +4,7 @@
 //	go run ./benchmarks/digits                # what benchmarks/digits.json does not have yet; then the tables
 //	go run ./benchmarks/digits -only flow     # one of them: flow, equilibrium, energy
 //	go run ./benchmarks/digits -print         # only the tables
-//	go run ./benchmarks/digits -quick -o /tmp/digits.json
+//	go run ./benchmarks/digits -quick         # a few steps, to build/digits.json
 //
 // It writes after each training, and goes on with the next where it was stopped.
 package main
@@ -48,12 +48,18 @@ type Figures struct {
 }
 
 func main() {
-	out := flag.String("o", "benchmarks/digits.json", "where the figures go")
+	out := flag.String("o", "", "where the figures go; default benchmarks/digits.json, with -quick build/digits.json")
 	only := flag.String("only", "flow,equilibrium,energy", "models, with commas between them")
 	seeds := flag.Int("seeds", 5, "trainings of each model")
 	quick := flag.Bool("quick", false, "try it: few steps, few samples")
 	show := flag.Bool("print", false, "only print the tables of what the file has")
 	flag.Parse()
+	if *out == "" {
+		*out = "benchmarks/digits.json"
+		if *quick { // whose figures must not stand among the others
+			*out = "build/digits.json"
+		}
+	}
 
 	r := &Results{Runs: map[string][]*Figures{}}
 	if text, err := os.ReadFile(*out); err == nil {

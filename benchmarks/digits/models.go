@@ -10,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
 
 	"github.com/goebm/goebm/ebm"
 	"github.com/goebm/goebm/ebm/datasets"
@@ -64,14 +65,10 @@ func (e *experiment) transformer(store *model.Store) nn.ConditionalTransformer2D
 }
 
 // fit trains by a loss and judges what draw gives of the averaged weights: samples, and the labels that they were asked to have.
-func (e *experiment) fit(store *model.Store, loss ebm.Loss, data *datasets.Batches, paired bool, o ebm.TrainOptions,
+func (e *experiment) fit(store *model.Store, loss ebm.Loss, data train.Dataset, o ebm.TrainOptions,
 	draw func(f *Figures) (*tensors.Tensor, []int32, error)) (*Figures, error) {
-	f, began, err := &Figures{}, time.Now(), error(nil)
-	if paired {
-		_, err = ebm.Train(e.ctx, e.backend, store, loss, &flow.Paired{Data: data, Seed: o.Seed}, o)
-	} else {
-		_, err = ebm.Train(e.ctx, e.backend, store, loss, data, o)
-	}
+	f, began := &Figures{}, time.Now()
+	_, err := ebm.Train(e.ctx, e.backend, store, loss, data, o)
 	f.Seconds = time.Since(began).Seconds()
 	if stopped := (*ebm.Diagnosis)(nil); errors.As(err, &stopped) {
 		f.Stopped = stopped.Error()
@@ -108,9 +105,9 @@ func (e *experiment) flow(seed uint64) (*Figures, error) {
 	store, steps := model.NewStore(), e.size(3000, 10)
 	net := e.transformer(store)
 	loss := losses.DropLabels{Of: losses.FlowMatching{Field: net, Paired: true}, Null: 10}
-	data := &datasets.Batches{Data: e.train, Size: 128, Labels: true, Seed: seed}
+	data := &flow.Paired{Data: &datasets.Batches{Data: e.train, Size: 128, Labels: true, Seed: seed}, Seed: seed}
 	o := ebm.TrainOptions{Steps: steps, Seed: seed, ClipNorm: 1, EMA: .999, Schedule: schedule(steps)}
-	return e.fit(store, loss, data, true, o, func(*Figures) (*tensors.Tensor, []int32, error) {
+	return e.fit(store, loss, data, o, func(*Figures) (*tensors.Tensor, []int32, error) {
 		labels := e.asked()
 		sampler, err := flow.NewSampler(e.backend, store, net, flow.Transport{Method: flow.Heun, Steps: 10})
 		if err != nil {
@@ -138,7 +135,7 @@ func (e *experiment) equilibrium(seed uint64) (*Figures, error) {
 	loss := losses.DropLabels{Of: losses.EquilibriumMatching{Field: net}, Null: 10}
 	data := &datasets.Batches{Data: e.train, Size: 128, Labels: true, Seed: seed}
 	o := ebm.TrainOptions{Steps: steps, Seed: seed, ClipNorm: 20, EMA: .999, Schedule: schedule(steps)}
-	return e.fit(store, loss, data, false, o, func(f *Figures) (*tensors.Tensor, []int32, error) {
+	return e.fit(store, loss, data, o, func(f *Figures) (*tensors.Tensor, []int32, error) {
 		labels := e.asked()
 		down := samplers.StopAt{Kernel: samplers.GradientDescent{StepSize: ebm.Fixed(.01)}, GradientNorm: 4}
 		sampler, err := ebm.NewSampler(e.backend, store, ebm.ImplicitEnergy{Of: net}, down)
@@ -164,7 +161,7 @@ func (e *experiment) energy(seed uint64) (*Figures, error) {
 	loss := losses.ContrastiveDivergence{Energy: net, Kernel: walk, Steps: e.size(20, 2), Apart: true, Persistent: true, Noise: .2, EnergyL2: .01}
 	data := &datasets.Batches{Data: e.train, Size: 128, Seed: seed}
 	o := ebm.TrainOptions{Steps: steps, Schedule: ebm.Cosine{Start: 1e-3, End: 2e-5, Steps: steps}, Seed: seed, ClipNorm: 1, EMA: .995, Doctor: ebm.Doctor{MaxGap: 40}}
-	return e.fit(store, loss, data, false, o, func(f *Figures) (*tensors.Tensor, []int32, error) {
+	return e.fit(store, loss, data, o, func(f *Figures) (*tensors.Tensor, []int32, error) {
 		if err := e.anomalies(f, store, net); err != nil {
 			return nil, nil, err
 		}

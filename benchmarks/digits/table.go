@@ -48,7 +48,7 @@ func (r *Results) table() string {
 			if mean == 0 {
 				return ""
 			}
-			return fmt.Sprintf(strings.ReplaceAll("@ (@)", "@", format), mean, worst)
+			return fmt.Sprintf(format+" ("+format+")", mean, worst)
 		}
 		seeds := fmt.Sprint(len(done))
 		if stopped > 0 {
