@@ -44,6 +44,8 @@ var names = strings.NewReplacer(
 	"fm_train_step_256", "flow matching step, batch 256",
 	"flow_sample_heun50_10000", "10000 points by a flow, Heun, 50 steps",
 	"adaptive_dopri5_mixed", "adaptive Dopri5, 1000 chains of mixed stiffness",
+	"dit_s2_gradients", "gradients of a transformer, S/2,",
+	"guided_heun50", "guided sampling by a small transformer",
 	"first_sample", "first sample of a new process",
 	"grid_langevin", "Langevin",
 	"grid_hmc", "HMC L=10",
